@@ -1,0 +1,26 @@
+// All kernels of one target in one table; included again for each target by dispatch-impl.hpp.
+#if defined(COVERSLIP_KERNELS_ALL_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef COVERSLIP_KERNELS_ALL_INL_H_
+#undef COVERSLIP_KERNELS_ALL_INL_H_
+#else
+#define COVERSLIP_KERNELS_ALL_INL_H_
+#endif
+
+#include "coverslip/kernels/table.hpp"
+#include "coverslip/kernels/unary-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace coverslip::inline v0::HWY_NAMESPACE {
+
+inline const KernelTable* Table() {
+  static constexpr KernelTable kTable{.target = HWY_TARGET,
+                                      .name = TargetNameOf(HWY_TARGET),
+                                      .f32_lanes = hn::MaxLanes(hn::ScalableTag<float>()),
+                                      .has_fma = HWY_NATIVE_FMA != 0,
+                                      .unary = kUnary};
+  return &kTable;
+}
+
+}  // namespace coverslip::inline v0::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,25 @@
+// All kernels compiled for one instruction set.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "coverslip/kernels/unary.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+// A plan copies pointers out of it once.
+struct KernelTable {
+  std::int64_t target;    // HWY_AVX2, HWY_NEON, ...
+  const char* name;       // as the public API writes it: "avx2", "neon", ...
+  std::size_t f32_lanes;  // floats in a vector
+  bool has_fma;
+  UnaryKernels unary;
+};
+
+// Those that this CPU runs and that were compiled, best first, never empty.
+std::vector<const KernelTable*> supported_kernels();
+
+}  // namespace v0
+}  // namespace coverslip

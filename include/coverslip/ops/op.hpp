@@ -1,0 +1,112 @@
+// What the engine knows about an operator (OpDef), and the ways in which a CPU can do one node (Step).
+#pragma once
+#include <functional>
+#include <optional>
+
+#include "coverslip/graph/node.hpp"
+#include "coverslip/kernels/table.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+using Inputs = std::span<const View>;              // parallel to node.inputs, constants included; absent: an empty View
+using Outputs = std::span<View>;
+using Constants = std::span<const Tensor* const>;  // parallel to node.inputs; null: absent, or not known when planning
+
+// How a step reads an input: in a layout or, if it is a constant, packed as the kernel wants it.
+struct Form {
+  Layout layout = Layout::Planar;
+  std::string packing{};                        // names all that the packed bytes depend on beside the constant
+  std::function<Tensor(const Tensor&)> pack{};  // null: not packed
+};
+
+// A box may begin and end only at multiples of `multiple` along the axis, or at the value's end.
+struct Cut {
+  std::size_t axis;
+  Dim multiple = 1;
+};
+
+// One way to do one node on one CPU. Any two boxes may be computed at the same time, and give the same bits as one box of
+// both: sums and tiles are anchored to coordinates of the whole value.
+// Strides of a View may be any (it may lie inside a bigger value), but elements lie side by side along C where the layout
+// is ChannelsLast, and along the last axis where it is Planar. Nothing is aligned but packed constants.
+struct Step {
+  std::string kernel;             // for describe()
+  std::vector<Form> inputs{};     // as it reads each, constants included; of an absent one it says nothing
+  std::vector<Layout> outputs{};  // as it makes each
+  std::vector<Cut> cuts{};        // of the first output, best first; along other axes a box is whole
+  std::size_t scratch_bytes = 0;  // per thread, aligned to kAlign
+  double nanoseconds = 0;         // predicted, for the whole output on one core
+
+  // What the planner may save. It need not: `run` works either way, and copies nothing onto itself.
+  std::optional<std::size_t> in_place{};  // the first output may lie in this input's memory: a box reads only itself of it
+  bool same_bytes = false;                // the output's bytes are those of input 0, in the same order
+  std::optional<Index> window{};          // output[at] is input0[at + window]: the output may lie inside input 0
+  std::vector<Index> parts{};             // input i is output[at + parts[i]]: inputs may be made inside the output
+
+  // Of this candidate, where they differ from the OpDef's: it reads more (a tile), or its error has another bound.
+  std::function<std::vector<Box>(const Box& output)> needed{};
+  std::optional<double> tolerance{};
+
+  // Computes `box` of the first output (and what belongs to it of the others) from inputs that hold needed(box), or are
+  // packed. Cannot fail.
+  std::function<void(Inputs, Outputs, const Box& box, std::byte* scratch)> run;
+};
+
+// What a candidate may depend on beside node, types and constants. Threads, slabs and max_memory are not here: they
+// must change no bit.
+struct PlanContext {
+  const KernelTable& kernels;
+};
+
+// One operand of a sample.
+struct Operand {
+  enum class Kind : std::uint8_t { Data, Constant, Absent };
+  Kind kind = Kind::Data;
+  TensorType type{};
+  std::optional<Tensor> value{};  // none: any numbers will do
+};
+inline Operand data(TensorType type) { return {Operand::Kind::Data, std::move(type), {}}; }
+inline Operand data(const Shape& shape) { return data(TensorType{DType::f32, shape}); }
+inline Operand weights(const Shape& shape) { return {Operand::Kind::Constant, {DType::f32, shape}, {}}; }
+inline Operand given(Tensor value) {
+  const TensorType type = value.type();
+  return {Operand::Kind::Constant, type, std::move(value)};
+}
+inline Operand absent() { return {Operand::Kind::Absent, {}, {}}; }
+
+// One sample of an operator: drives the conformance tests and the benchmarks.
+struct Case {
+  std::string op;
+  Attributes attributes{};
+  std::vector<Operand> operands{};
+  bool bench = false;  // big enough to be worth timing (and too big for the slow tests)
+};
+
+struct OpDef {
+  std::string_view name;                                                     // as in ONNX
+  Types (*infer)(const Node&, const Types&, Constants);                      // throws Error(BadShape)
+  std::vector<Box> (*needed)(const Node&, const Types&, const Box& output);  // what a box depends on, of each input
+  void (*reference)(const Node&, Inputs, Outputs);                           // whole values, in double, any strides
+  // Candidates, of which the planner takes one. None, or no function: the reference runs.
+  std::vector<Step> (*plan)(const Node&, const Types&, Constants, const PlanContext&) = nullptr;
+  double (*tolerance)(const Node&, const Types&) = nullptr;  // |fast - reference| <= tolerance * reference of magnitudes
+  std::vector<Case> (*cases)() = nullptr;
+};
+
+// `in` is parallel to node.inputs; checks the number, and that the first `least` are there.
+inline void want_inputs(const Node& node, const Types& in, std::size_t least, std::size_t most) {
+  if (in.size() < least || in.size() > most)
+    throw Error(Errc::BadModel, node.label(), "wants ", least, " to ", most, " inputs, got ", in.size());
+  for (std::size_t i = 0; i < least; ++i)
+    if (!node.has(i)) throw Error(Errc::BadModel, node.label(), "input ", i, " is absent, but not optional");
+}
+
+inline void want_dtype(const Node& node, const Types& in, DType dtype) {
+  for (std::size_t i = 0; i < in.size(); ++i)
+    if (node.has(i) && in[i].dtype != dtype)
+      throw Error(Errc::Unsupported, node.label(), "input ", i, " is ", in[i].dtype, ", ", dtype, " wanted");
+}
+
+}  // namespace v0
+}  // namespace coverslip

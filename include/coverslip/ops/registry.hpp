@@ -1,0 +1,19 @@
+// The list of all operator families.
+#pragma once
+#include "coverslip/ops/activation.hpp"
+#include "coverslip/ops/identity.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+inline constexpr std::span<const OpDef> kFamilies[] = {ops::kActivation, ops::kIdentity};
+
+inline const OpDef* find_op(std::string_view name) {
+  for (const auto family : kFamilies)
+    for (const OpDef& op : family)
+      if (op.name == name) return &op;
+  return nullptr;
+}
+
+}  // namespace v0
+}  // namespace coverslip
