@@ -37,6 +37,7 @@ struct Step {
   std::vector<Cut> cuts{};        // of the first output, best first; along other axes a box is whole
   std::size_t scratch_bytes = 0;  // per thread, aligned to kAlign
   double nanoseconds = 0;         // predicted, for the whole output on one core
+  double multiply_adds = 0;       // for the whole output; 0: not what this step is about
 
   // What the planner may save. It need not: `run` works either way, and copies nothing onto itself.
   std::optional<std::size_t> in_place{};  // the first output may lie in this input's memory: a box reads only itself of it

@@ -1,0 +1,138 @@
+// The public API: include it anywhere; it is light, without Highway and without TBB. One .cpp includes impl.hpp.
+#pragma once
+#include <functional>
+#include <stop_token>
+
+#include "coverslip/graph/graph.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+// Instruction sets, in the order in which a CPU of each kind would rather be without them.
+enum class Target : std::uint8_t { Scalar, Sse2, Sse4, Avx2, Avx3, Avx3Dl, Avx3Zen4, Avx3Spr, Neon, NeonBf16 };
+inline constexpr std::string_view kTargetNames[] = {"scalar",  "sse2",      "sse4",     "avx2", "avx3",
+                                                    "avx3_dl", "avx3_zen4", "avx3_spr", "neon", "neon_bf16"};
+constexpr std::string_view to_string(Target target) { return kTargetNames[static_cast<std::size_t>(target)]; }
+
+enum class Precision : std::uint8_t { AsFile, Float32, Bfloat16, Int8 };
+
+struct Options {
+  int threads = 0;                              // 0: as many as the quota, cpuset and affinity allow
+  Precision precision = Precision::AsFile;      // of the arithmetic
+  std::optional<Target> target{};               // none: the best that this CPU runs
+  std::size_t max_memory = 0;                   // bytes for weights, packed weights, values and scratch; 0: no limit
+};
+
+// An input or output of a model. Free dimensions are kFree.
+struct Port {
+  std::string name;
+  DType dtype;
+  Shape shape;
+};
+
+// The answer of a golden case, see Model::verify.
+struct Verification {
+  bool passed = false;
+  std::size_t samples = 0;
+  double largest_difference = 0, tolerance = 0;
+};
+
+// A network: immutable, cheap to copy, safe to share between threads. Weights of a loaded file stay mapped.
+class Model {
+ public:
+  // Throws Error: Io, or BadModel and Unsupported with the offset and field that are wrong.
+  static Model load(const std::string& path);
+  // The same from memory, which the model keeps alive and nobody may change.
+  static Model load(Bytes file, std::size_t size);
+  explicit Model(Graph graph);
+
+  const std::vector<Port>& inputs() const;
+  const std::vector<Port>& outputs() const;
+  const std::vector<std::string>& labels() const;  // of the first output; may be empty
+  std::string label(std::size_t index) const;      // "class 7" where the file names none
+  Preprocess preprocess() const;                   // Throws Error(BadInput) where the file has none
+  const Graph& graph() const;
+  std::string_view meta(std::string_view key) const;  // empty: not in the file
+  std::string_view id() const;                        // hash of the file's structure and weights; empty: not from a file
+  std::size_t weight_bytes() const;
+  std::size_t packed_bytes() const;  // of weights as kernels want them, for all Sessions so far
+
+  // Runs the golden case of the file on this machine. Throws Error(BadInput) where it has none, Error(BadModel) where the
+  // weights do not match their hash.
+  Verification verify(const Options& options = {}) const;
+
+ private:
+  friend class Session;
+  struct State;
+  explicit Model(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
+};
+
+// For a run that may take long.
+struct RunControl {
+  std::stop_token stop{};                        // asked between boxes; a stopped run throws Error(Cancelled)
+  std::function<void(double done)> progress{};   // called from the calling thread, with a share from 0 to 1
+};
+
+struct StepInfo {
+  std::string node, kernel;  // "Conv 'features.0'", "conv_indirect"
+  TensorType output;
+  Layout layout = Layout::Planar;
+  double multiply_adds = 0;
+  double predicted_ms = 0, ms = 0;  // on one core; measured by profile(), else 0
+};
+
+// In bytes, known before the first run.
+struct MemoryUse {
+  std::size_t weights = 0;  // as the file holds them; mapped, and dropped by the system when it wants
+  std::size_t packed = 0;   // weights as kernels want them, shared by all Sessions of the model
+  std::size_t values = 0;   // between the steps
+  std::size_t scratch = 0;  // of all threads
+  std::size_t io = 0;       // inputs and outputs
+  std::size_t peak() const { return packed + values + scratch + io; }
+};
+
+// A plan and memory for one caller. A copy shares plan and packed weights, and has memory of its own: one for each thread.
+class Session {
+ public:
+  explicit Session(const Model& model, const Options& options = {});
+  Session(const Session& other);
+  Session(Session&&) noexcept;
+  Session& operator=(const Session& other);
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  // The outputs, in the model's order. Plans when a shape is new. Throws Error: BadInput, BadShape, OverBudget (before
+  // anything runs, with the least that would do), Busy (another thread runs this Session), Cancelled.
+  std::vector<Tensor> run(std::span<const Tensor> inputs, const RunControl& control = {});
+  // Of a model with one input: its first output.
+  Tensor run(const Tensor& input, const RunControl& control = {});
+
+  // Of the model's own shapes, or of those given (needed where the model's are free). Plans if that was not done yet.
+  std::string describe(std::span<const Shape> input_shapes = {});         // a line for each step, then the memory
+  std::vector<StepInfo> steps(std::span<const Shape> input_shapes = {});
+  MemoryUse memory(std::span<const Shape> input_shapes = {});
+  // Runs once, and times each step.
+  std::vector<StepInfo> profile(std::span<const Tensor> inputs);
+
+  const Model& model() const;
+  int threads() const;
+  Target target() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// This machine, as a Session with Options{} sees it.
+struct Cpu {
+  std::vector<Target> targets;  // that this build has and this CPU runs, best first
+  int cores = 0;                // of the machine
+  int allowed = 0;              // by cpuset and affinity
+  double quota = 0;             // CPUs that the cgroup grants; 0: no limit
+  int threads = 1;              // what Options.threads = 0 means
+};
+Cpu cpu();
+
+}  // namespace v0
+}  // namespace coverslip
