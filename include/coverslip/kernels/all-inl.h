@@ -6,6 +6,7 @@
 #define COVERSLIP_KERNELS_ALL_INL_H_
 #endif
 
+#include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/kernels/unary-inl.h"
 
@@ -17,6 +18,7 @@ inline const KernelTable* Table() {
                                       .name = TargetNameOf(HWY_TARGET),
                                       .f32_lanes = hn::MaxLanes(hn::ScalableTag<float>()),
                                       .has_fma = HWY_NATIVE_FMA != 0,
+                                      .peak = kPeak,
                                       .unary = kUnary};
   return &kTable;
 }

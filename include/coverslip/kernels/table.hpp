@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/unary.hpp"
 
 namespace coverslip {
@@ -15,6 +16,7 @@ struct KernelTable {
   const char* name;       // as the public API writes it: "avx2", "neon", ...
   std::size_t f32_lanes;  // floats in a vector
   bool has_fma;
+  PeakKernels peak;
   UnaryKernels unary;
 };
 
