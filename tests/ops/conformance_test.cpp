@@ -1,0 +1,267 @@
+// Every candidate against its reference: all operators, cases, targets, cuts and strides, and what steps claim of themselves.
+#include <doctest/doctest.h>
+
+#include "coverslip/ops/registry.hpp"
+#include "sample.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+namespace {
+
+void check_bounds(const Sample& s, const Step& step, const Box& box) {
+  const std::vector<Box> boxes = s.needed(step, box);
+  REQUIRE(boxes.size() == s.types().size());
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    if (!s.node().has(i)) continue;
+    REQUIRE(boxes[i].rank() == s.types()[i].shape.rank());
+    for (std::size_t axis = 0; axis < boxes[i].rank(); ++axis) {
+      REQUIRE(boxes[i][axis].begin >= 0);
+      REQUIRE(boxes[i][axis].begin <= boxes[i][axis].end);
+      REQUIRE(boxes[i][axis].end <= s.types()[i].shape[axis]);
+    }
+  }
+}
+
+// |got - want| <= tolerance * magnitude for floats, and the same bits for all else.
+void check_values(const Sample& s, const Step& step, const View& got, const Tensor& want) {
+  const double tolerance = s.tolerance(step);
+  if (got.dtype() != DType::f32) {
+    REQUIRE(same_elements(got, want.view(), got.held()));
+    return;
+  }
+  const Tensor sizes = tolerance > 0 ? s.magnitudes() : Tensor();
+  for_each(got.held(), [&](const Index& at) {
+    const double y = *got.as<float>(at), r = *want.view().as<float>(at);
+    if (y == r || (std::isnan(y) && std::isnan(r))) return;
+    const double size = tolerance > 0 ? std::max(std::abs(r), double{*sizes.view().as<float>(at)}) : 0;
+    if (std::abs(y - r) <= tolerance * size) return;
+    CAPTURE(to_string(Shape(std::span<const Dim>(at.begin(), at.rank()))));
+    CAPTURE(y);
+    CAPTURE(r);
+    CAPTURE(size);
+    FAIL_CHECK("beyond tolerance " << tolerance);
+  });
+}
+
+void check_part(const Sample& s, const Step& step, const View& whole, const Box& part) {
+  check_bounds(s, step, part);
+  for (const Room room : {Room::Exact, Room::Padded}) {
+    const Buffer cut = s.run(step, part, room);
+    REQUIRE(same_elements(cut.view, whole, part));
+    REQUIRE(cut.untouched());
+  }
+}
+
+Range unit(const Cut& cut, Dim i, Dim end) { return {i * cut.multiple, std::min((i + 1) * cut.multiple, end)}; }
+
+Dim units(const Cut& cut, Dim end) { return (end + cut.multiple - 1) / cut.multiple; }
+
+// Along each axis alone every piece of one multiple; along two axes, and along all, the corners and the middle.
+void check_cuts(const Sample& s, const Step& step, const View& whole) {
+  const Box all = whole.held();
+  for (const Cut& a : step.cuts) {
+    REQUIRE(a.axis < all.rank());
+    REQUIRE(a.multiple > 0);
+    const Dim along_a = units(a, all[a.axis].end);
+    for (Dim i = 0; i < along_a; ++i) {
+      Box part = all;
+      part[a.axis] = unit(a, i, all[a.axis].end);
+      check_part(s, step, whole, part);
+    }
+    for (const Cut& b : step.cuts) {
+      if (b.axis <= a.axis) continue;
+      const Dim along_b = units(b, all[b.axis].end);
+      if (along_a < 2 || along_b < 2) continue;
+      for (const Dim i : {Dim{0}, along_a / 2, along_a - 1})
+        for (const Dim j : {Dim{0}, along_b / 2, along_b - 1}) {
+          Box part = all;
+          part[a.axis] = unit(a, i, all[a.axis].end);
+          part[b.axis] = unit(b, j, all[b.axis].end);
+          check_part(s, step, whole, part);
+        }
+    }
+  }
+  Box middle = all;
+  for (const Cut& cut : step.cuts) {
+    const Dim end = all[cut.axis].end, n = units(cut, end);
+    middle[cut.axis] = {std::min((n + 1) / 3 * cut.multiple, end), std::min((2 * n + 2) / 3 * cut.multiple, end)};
+  }
+  if (middle.shape().elements() > 0) check_part(s, step, whole, middle);
+}
+
+// in_place: the output in an input's memory.
+void check_in_place(const Sample& s, const Step& step, const View& whole, const Box& box) {
+  if (!step.in_place) return;
+  const std::size_t i = *step.in_place;
+  REQUIRE(s.node().has(i));
+  REQUIRE(s.types()[i].shape == s.output().shape);
+  REQUIRE(size_of(s.types()[i].dtype) == size_of(s.output().dtype));
+  REQUIRE(!step.inputs.at(i).pack);
+  REQUIRE(step.inputs[i].layout == step.outputs.at(0));
+  REQUIRE(s.needed(step, box)[i] == box);
+  for (const Room room : {Room::Exact, Room::Padded}) {
+    const Sample::Fed fed = s.feed(step, box, room);
+    const View& in = fed.views[i];
+    View out(const_cast<std::byte*>(in.at(box.origin())), s.output().dtype, in.strides(), box);
+    s.run(step, fed.views, out, box);
+    REQUIRE(same_elements(out, whole, box));
+    for (const Buffer& buffer : fed.buffers) REQUIRE(buffer.untouched());
+  }
+}
+
+// same_bytes: dense, one looks like the other, and run() leaves bytes alone that already lie there.
+void check_same_bytes(const Sample& s, const Step& step, const View& whole) {
+  if (!step.same_bytes) return;
+  REQUIRE(!step.inputs.at(0).pack);
+  REQUIRE(size_of(s.types()[0].dtype) == size_of(s.output().dtype));
+  const Box all = whole.held();
+  const std::size_t bytes = s.output().bytes();
+  REQUIRE(s.types()[0].bytes() == bytes);
+  const Sample::Fed fed = s.feed(step, all, Room::Exact);
+  const Box from(s.types()[0].shape);
+  REQUIRE(s.needed(step, all)[0] == from);
+  std::byte* data = const_cast<std::byte*>(fed.views[0].at(from.origin()));
+  REQUIRE(std::memcmp(data, whole.at(all.origin()), bytes) == 0);
+  View out(data, s.output().dtype, step.outputs.at(0), all);
+  s.run(step, fed.views, out, all);
+  REQUIRE(std::memcmp(data, whole.at(all.origin()), bytes) == 0);
+}
+
+Box moved(Box box, const Index& by) {
+  for (std::size_t axis = 0; axis < box.rank(); ++axis) box[axis] = {box[axis].begin + by[axis], box[axis].end + by[axis]};
+  return box;
+}
+
+// window: the output is a part of input 0.
+void check_window(const Sample& s, const Step& step, const View& whole) {
+  if (!step.window) return;
+  const Box all = whole.held();
+  REQUIRE(step.inputs.at(0).layout == step.outputs.at(0));
+  REQUIRE(s.types()[0].dtype == s.output().dtype);
+  for (const Room room : {Room::Exact, Room::Padded}) {
+    Buffer in(s.types()[0].dtype, step.outputs[0], Box(s.types()[0].shape), room);
+    Sample::Fed fed = s.feed(step, all, room);
+    const Box part = moved(all, *step.window);
+    REQUIRE(s.needed(step, all)[0] == part);
+    copy_elements(fed.views[0], in.view, part);
+    fed.views[0] = in.view;
+    View out(in.view.at(part.origin()), s.output().dtype, in.view.strides(), all);
+    REQUIRE(same_elements(out, whole, all));
+    s.run(step, fed.views, out, all);
+    REQUIRE(same_elements(out, whole, all));
+  }
+}
+
+// parts: the inputs are parts of the output.
+void check_parts(const Sample& s, const Step& step, const View& whole) {
+  if (step.parts.empty()) return;
+  const Box all = whole.held();
+  REQUIRE(step.parts.size() == s.types().size());
+  for (const Room room : {Room::Exact, Room::Padded}) {
+    Buffer out = s.make_output(step, all, room);
+    Sample::Fed fed = s.feed(step, all, room);
+    for (std::size_t i = 0; i < step.parts.size(); ++i) {
+      REQUIRE(step.inputs.at(i).layout == step.outputs.at(0));
+      const Box in(s.types()[i].shape), place = moved(in, step.parts[i]);
+      if (in.shape().elements() == 0) continue;
+      View inside(out.view.at(place.origin()), s.output().dtype, out.view.strides(), in);
+      copy_elements(fed.views[i], inside, in);
+      fed.views[i] = inside;
+    }
+    REQUIRE(same_elements(out.view, whole, all));
+    s.run(step, fed.views, out.view, all);
+    REQUIRE(same_elements(out.view, whole, all));
+    REQUIRE(out.untouched());
+  }
+}
+
+void check_step(const Sample& s, const Step& step, const Tensor& want) {
+  REQUIRE(step.nanoseconds > 0);
+  REQUIRE(step.inputs.size() == s.types().size());
+  REQUIRE(step.outputs.size() >= 1);
+  const Box all(want.shape());
+  check_bounds(s, step, all);
+  const Buffer whole = s.run(step, all, Room::Exact);
+  check_values(s, step, whole.view, want);
+  check_part(s, step, whole.view, all);
+  check_cuts(s, step, whole.view);
+  check_in_place(s, step, whole.view, all);
+  for (const Cut& cut : step.cuts) {
+    Box part = all;
+    part[cut.axis] = unit(cut, units(cut, all[cut.axis].end) / 2, all[cut.axis].end);
+    if (part.shape().elements() > 0) check_in_place(s, step, whole.view, part);
+  }
+  check_same_bytes(s, step, whole.view);
+  check_window(s, step, whole.view);
+  check_parts(s, step, whole.view);
+}
+
+template <class F>
+void for_each_case(const F& f) {
+  for (const auto family : kFamilies)
+    for (const OpDef& op : family)
+      if (op.cases != nullptr)
+        for (const Case& c : op.cases())
+          if (!c.bench && c.op == op.name) f(op, c);
+}
+
+std::string describe(const Case& c) {
+  std::string text = c.op;
+  for (const Operand& operand : c.operands)
+    text += operand.kind == Operand::Kind::Absent ? " absent" : " " + to_string(operand.type);
+  for (const auto& [key, value] : c.attributes) {
+    text += " " + key;
+    if (const Dim* number = std::get_if<Dim>(&value)) text += "=" + std::to_string(*number);
+    if (const auto* word = std::get_if<std::string>(&value)) text += "=" + *word;
+    if (const auto* list = std::get_if<std::vector<Dim>>(&value))
+      for (const Dim d : *list) text += (&d == list->data() ? "=" : ",") + std::to_string(d);
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("every candidate agrees with its reference on every target, however it is cut and wherever its values lie") {
+  for_each_case([](const OpDef& op, const Case& c) {
+    INFO(describe(c));
+    const Sample sample(op, c);
+    const Tensor want = sample.reference();
+    for (const KernelTable* kernels : supported_kernels()) {
+      INFO(kernels->name);
+      for (const Step& step : sample.candidates(*kernels)) {
+        INFO(step.kernel << " to " << to_string(step.outputs.at(0)));
+        check_step(sample, step, want);
+      }
+    }
+  });
+}
+
+TEST_CASE("a reference gives the same bits for any strides") {
+  for_each_case([](const OpDef& op, const Case& c) {
+    INFO(describe(c));
+    const Sample sample(op, c);
+    const Tensor want = sample.reference();
+    for (const Layout layout : kLayouts) {
+      const Tensor got = sample.reference(layout, Room::Padded);
+      REQUIRE(same_elements(got.view(), want.view(), want.view().held()));
+    }
+  });
+}
+
+TEST_CASE("every operator has cases, and its record is complete") {
+  for (const auto family : kFamilies)
+    for (const OpDef& op : family) {
+      CAPTURE(op.name);
+      CHECK(find_op(op.name) == &op);
+      CHECK((op.infer != nullptr));
+      CHECK((op.needed != nullptr));
+      CHECK((op.reference != nullptr));
+      REQUIRE((op.cases != nullptr));
+      CHECK(!op.cases().empty());
+      CHECK((op.plan == nullptr || op.tolerance != nullptr));
+      for (const Case& c : op.cases()) CHECK(c.op == op.name);
+    }
+}
+
+}  // namespace v0
+}  // namespace coverslip

@@ -1,0 +1,150 @@
+// One case of an operator with numbers in it: what its reference says, and what a step makes of it.
+#pragma once
+#include <cmath>
+#include <list>
+
+#include "buffer.hpp"
+#include "coverslip/ops/op.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+// Numbers of both signs between about -2 and 1.4 (integers: fifty times that), without a period that a shape could hide.
+inline Tensor numbers(const TensorType& type, float from) {
+  Tensor t(type);
+  visit(type.dtype, [&]<class T>(T) {
+    for (T& x : t.values<T>()) {
+      from += from > 1 ? -2.93f : 0.37f;
+      if constexpr (std::is_same_v<T, float>) x = from;
+      else if constexpr (std::is_same_v<T, Float16>) x = to_float16(from);
+      else if constexpr (std::is_same_v<T, BFloat16>) x = to_bfloat16(from);
+      else if constexpr (std::is_same_v<T, bool>) x = from > 0;
+      else x = static_cast<T>(static_cast<int>(from * 50));
+    }
+  });
+  return t;
+}
+
+inline Tensor magnitudes_of(Tensor t) {
+  if (t.dtype() == DType::f32)
+    for (float& x : t.values<float>()) x = std::abs(x);
+  return t;
+}
+
+class Sample {
+ public:
+  Sample(const OpDef& op, const Case& c) : op_(op), node_{.op = c.op, .name = "sample"} {
+    node_.attributes = c.attributes;
+    for (std::size_t i = 0; i < c.operands.size(); ++i) {
+      const Operand& operand = c.operands[i];
+      const bool absent = operand.kind == Operand::Kind::Absent;
+      node_.inputs.push_back(absent ? kNoValue : i);
+      types_.push_back(operand.type);
+      inputs_.push_back(operand.value ? *operand.value : absent ? Tensor() : numbers(operand.type, 0.1f * static_cast<float>(i)));
+    }
+    for (std::size_t i = 0; i < c.operands.size(); ++i)
+      constants_.push_back(c.operands[i].kind == Operand::Kind::Constant ? &inputs_[i] : nullptr);
+    outputs_ = op.infer(node_, types_, constants_);
+    for (std::size_t i = 0; i < outputs_.size(); ++i) node_.outputs.push_back(c.operands.size() + i);
+  }
+  Sample(const Sample&) = delete;  // constants_ points into inputs_
+  Sample& operator=(const Sample&) = delete;
+
+  const Node& node() const { return node_; }
+  const Types& types() const { return types_; }
+  const TensorType& output() const { return outputs_.at(0); }
+  std::vector<Step> candidates(const KernelTable& kernels) const {
+    return op_.plan == nullptr ? std::vector<Step>{} : op_.plan(node_, types_, constants_, PlanContext{kernels});
+  }
+  std::vector<Box> needed(const Step& step, const Box& box) const {
+    return step.needed ? step.needed(box) : op_.needed(node_, types_, box);
+  }
+  double tolerance(const Step& step) const {
+    return step.tolerance ? *step.tolerance : op_.tolerance != nullptr ? op_.tolerance(node_, types_) : 0;
+  }
+
+  // The first output as the reference makes it from buffers of that kind.
+  Tensor reference(Layout layout = Layout::Planar, Room room = Room::Exact) const {
+    return by_reference(node_, inputs_, layout, room);
+  }
+  // What rounding errors are measured by: the reference of the inputs' magnitudes, before a fused activation.
+  Tensor magnitudes() const {
+    Node plain = node_;
+    for (const char* key : {"activation", "activation_alpha", "activation_beta"}) plain.attributes.erase(key);
+    std::vector<Tensor> inputs;
+    for (const Tensor& t : inputs_) inputs.push_back(magnitudes_of(t));
+    return by_reference(plain, inputs, Layout::Planar, Room::Exact);
+  }
+
+  // All inputs of a step as it reads them, holding nothing but what it needs for the box.
+  struct Fed {
+    std::list<Buffer> buffers{};
+    std::list<Tensor> packed{};
+    std::vector<View> views{};
+  };
+  Fed feed(const Step& step, const Box& box, Room room) const {
+    const std::vector<Box> boxes = needed(step, box);
+    Fed fed;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      if (!node_.has(i)) {
+        fed.views.emplace_back();
+      } else if (step.inputs.at(i).pack) {
+        const Tensor& packed = fed.packed.emplace_back(step.inputs[i].pack(inputs_[i]));
+        fed.views.push_back(packed.view());
+      } else {
+        Buffer& buffer = fed.buffers.emplace_back(types_[i].dtype, step.inputs[i].layout, boxes.at(i), room);
+        copy_elements(inputs_[i].view(), buffer.view, boxes[i]);
+        fed.views.push_back(buffer.view);
+      }
+    }
+    return fed;
+  }
+
+  Buffer make_output(const Step& step, const Box& box, Room room) const {
+    return Buffer(output().dtype, step.outputs.at(0), box, room);
+  }
+  void run(const Step& step, std::span<const View> inputs, View& output, const Box& box) const {
+    const Bytes scratch = allocate(step.scratch_bytes);
+    std::memset(scratch.get(), static_cast<int>(kPoison), step.scratch_bytes);
+    step.run(inputs, {&output, 1}, box, scratch.get());
+  }
+  Buffer run(const Step& step, const Box& box, Room room) const {
+    const Fed fed = feed(step, box, room);
+    Buffer out = make_output(step, box, room);
+    run(step, fed.views, out.view, box);
+    return out;
+  }
+
+ private:
+  Tensor by_reference(const Node& node, const std::vector<Tensor>& inputs, Layout layout, Room room) const {
+    std::list<Buffer> buffers;
+    std::vector<View> views;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!node.has(i)) {
+        views.emplace_back();
+        continue;
+      }
+      Buffer& buffer = buffers.emplace_back(types_[i].dtype, layout, Box(types_[i].shape), room);
+      copy_elements(inputs[i].view(), buffer.view, buffer.view.held());
+      views.push_back(buffer.view);
+    }
+    std::list<Buffer> results;
+    std::vector<View> made;
+    for (const TensorType& type : outputs_)
+      made.push_back(results.emplace_back(type.dtype, layout, Box(type.shape), room).view);
+    op_.reference(node, views, made);
+    Tensor first(output());
+    View to = first.view();
+    copy_elements(made[0], to, to.held());
+    return first;
+  }
+
+  const OpDef& op_;
+  Node node_;
+  Types types_, outputs_;
+  std::vector<Tensor> inputs_;
+  std::vector<const Tensor*> constants_;
+};
+
+}  // namespace v0
+}  // namespace coverslip
