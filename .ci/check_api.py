@@ -1,0 +1,62 @@
+"""Checks that coverslip.hpp compiles in less than half a CPU second, and that impl.hpp in two .cpp is a link error."""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+THIRD_PARTY = ROOT / "build" / "third_party" / "usr"
+COMPILER = [os.environ.get("CXX", "c++"), "-std=c++20", "-ffp-contract=off", f"-I{ROOT / 'include'}"]
+LIMIT_SECONDS = 0.5
+# What the linker's message must contain: it tells the user what is wrong.
+TOLD = "impl_hpp_belongs_into_one_cpp"
+
+
+def cpu_seconds(command: list[str]) -> float:
+    """Runs a command and returns the CPU time that it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def api_problem(folder: Path) -> str | None:
+    """Compiles a file that includes the API alone; the least of five runs counts, for the machine may be busy."""
+    source = folder / "api.cpp"
+    source.write_text("#include <coverslip/coverslip.hpp>\n", encoding="utf-8")
+    seconds = min(cpu_seconds([*COMPILER, "-fsyntax-only", str(source)]) for _ in range(5))
+    if seconds < LIMIT_SECONDS:
+        return None
+    return f"coverslip.hpp takes {seconds:.2f} CPU seconds to compile, limit {LIMIT_SECONDS}: what does it include?"
+
+
+def twice_problem(folder: Path) -> str | None:
+    """Links a program with impl.hpp in two translation units; they are alike, so compiling one is enough."""
+    source, first, second = folder / "impl.cpp", folder / "first.o", folder / "second.o"
+    source.write_text("#include <coverslip/impl.hpp>\nint main() {}\n", encoding="utf-8")
+    scalar = ["-DHWY_COMPILE_ONLY_SCALAR", f"-isystem{THIRD_PARTY / 'include'}", f"-isystem{THIRD_PARTY / 'include/stb'}"]
+    subprocess.run([*COMPILER, *scalar, "-O0", "-c", str(source), "-o", str(first)], check=True)
+    second.write_bytes(first.read_bytes())
+    link = subprocess.run(
+        [*COMPILER, str(first), str(second), "-o", str(folder / "program")], capture_output=True, text=True
+    )
+    if link.returncode == 0:
+        return "a program with impl.hpp in two .cpp links: two copies of the engine could run code for the wrong CPU"
+    if TOLD not in link.stderr:
+        return f"the link error for impl.hpp in two .cpp does not mention {TOLD}"
+    return None
+
+
+def main() -> int:
+    """Runs both checks."""
+    with tempfile.TemporaryDirectory() as name:
+        problems = [problem for check in (api_problem, twice_problem) if (problem := check(Path(name)))]
+    print("\n".join(problems))
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
