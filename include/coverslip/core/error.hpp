@@ -23,14 +23,15 @@ class Error : public std::runtime_error {
   // what was found, what to do next.
   template <class... Parts>
   explicit Error(Errc code, std::string_view where, const Parts&... parts)
-      : Error(code, std::string(where), (std::string() + ... + text(parts)), 0) {}
+      : Error(code, std::string(where), (std::string() + ... + text(parts)), Made{}) {}
 
   Errc code() const { return code_; }
   const std::string& where() const { return where_; }
   const std::string& message() const { return message_; }
 
  private:
-  Error(Errc code, std::string where, std::string message, int)
+  struct Made {};  // so that no call from outside can mean this constructor
+  Error(Errc code, std::string where, std::string message, Made)
       : std::runtime_error(where + ": " + message),
         code_(code),
         where_(std::move(where)),
