@@ -93,6 +93,7 @@ struct OpDef {
   std::vector<Step> (*plan)(const Node&, const Types&, Constants, const PlanContext&) = nullptr;
   double (*tolerance)(const Node&, const Types&) = nullptr;  // |fast - reference| <= tolerance * reference of magnitudes
   std::vector<Case> (*cases)() = nullptr;
+  bool of_types = false;  // the outputs follow from the input types alone (Shape): known when planning
 };
 
 // `in` is parallel to node.inputs; checks the number, and that the first `least` are there.

@@ -1,0 +1,116 @@
+// Second stage of planning: which candidate does each node, weighed over the whole graph with the reorders in between.
+#pragma once
+#include "coverslip/plan/typing.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+// Least predicted time of all steps and reorders together, by coordinate descent from three starts: each node's fastest
+// candidate, all channels-last, all planar. Sees neither threads nor slabs: they must change no bit. Deterministic; of
+// equals the first. Packing costs nothing, it happens once.
+class Choice {
+ public:
+  Choice(const Plan& plan, const std::vector<OpenNode>& nodes) : plan_(plan), nodes_(nodes), uses_(plan.values.size()) {
+    makers_.assign(plan.values.size(), {kNoValue, 0});
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+      for (std::size_t i = 0; i < nodes[n].node.inputs.size(); ++i)
+        if (nodes[n].node.has(i)) uses_[nodes[n].node.inputs[i]].push_back({n, i});
+      for (std::size_t i = 0; i < nodes[n].node.outputs.size(); ++i) makers_[nodes[n].node.outputs[i]] = {n, i};
+    }
+    for (const std::optional<Layout> preferred : {std::optional<Layout>(), {Layout::ChannelsLast}, {Layout::Planar}}) {
+      start(preferred);
+      descend();
+      if (const double ns = total(); best_.empty() || ns < best_ns_) {
+        best_ = chosen_;
+        best_ns_ = ns;
+      }
+    }
+  }
+
+  const Step& of(std::size_t node) const { return nodes_[node].candidates[best_[node]]; }
+
+ private:
+  struct Port {
+    std::size_t node, index;
+  };
+
+  static double own(const Step& step) {  // a view usually costs nothing
+    constexpr double kViewShare = 0.1;
+    return step.nanoseconds * (step.same_bytes || step.window || !step.parts.empty() ? kViewShare : 1.0);
+  }
+
+  void start(std::optional<Layout> preferred) {
+    chosen_.assign(nodes_.size(), 0);
+    for (std::size_t n = 0; n < nodes_.size(); ++n) {
+      const auto cost = [&](const Step& step) {
+        constexpr double kFar = 1e18;
+        return own(step) + (preferred && step.outputs[0] != *preferred ? kFar : 0);
+      };
+      const auto& candidates = nodes_[n].candidates;
+      chosen_[n] = static_cast<std::size_t>(std::ranges::min_element(candidates, {}, cost) - candidates.begin());
+    }
+  }
+
+  void descend() {
+    constexpr int kMostSweeps = 16;
+    for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
+      bool changed = false;
+      for (std::size_t n = 0; n < nodes_.size(); ++n) changed |= improve(n);
+      if (!changed) return;
+    }
+  }
+
+  bool improve(std::size_t n) {
+    const std::size_t before = chosen_[n];
+    std::size_t best = before;
+    double best_ns = around(n);
+    for (std::size_t c = 0; c < nodes_[n].candidates.size(); ++c) {
+      chosen_[n] = c;
+      if (const double ns = around(n); ns < best_ns) {
+        best = c;
+        best_ns = ns;
+      }
+    }
+    chosen_[n] = best;
+    return best != before;
+  }
+
+  const Step& now(std::size_t n) const { return nodes_[n].candidates[chosen_[n]]; }
+
+  // All that depends on node n's choice.
+  double around(std::size_t n) const {
+    double ns = own(now(n));
+    for (std::size_t i = 0; i < nodes_[n].node.inputs.size(); ++i)
+      if (nodes_[n].node.has(i)) ns += reorders(nodes_[n].node.inputs[i]);
+    for (const ValueId v : nodes_[n].node.outputs) ns += reorders(v);
+    return ns;
+  }
+
+  double total() const {
+    double ns = 0;
+    for (std::size_t n = 0; n < nodes_.size(); ++n) ns += own(now(n));
+    for (ValueId v = 0; v < plan_.values.size(); ++v) ns += reorders(v);
+    return ns;
+  }
+
+  // One copy for each layout in which a reader wants the value, beside the one in which it is made.
+  double reorders(ValueId v) const {
+    const PlannedValue& value = plan_.values[v];
+    if (value.constant != nullptr || same_order(value.type.shape)) return 0;
+    const Port maker = makers_[v];
+    const Layout made = maker.node == kNoValue ? Layout::Planar : now(maker.node).outputs[maker.index];
+    bool wanted = made != Layout::Planar && std::ranges::count(plan_.outputs, v) > 0;
+    for (const Port& use : uses_[v]) wanted |= now(use.node).inputs[use.index].layout != made;
+    return wanted ? ops::copy_step(value.type, Layout::Planar, Layout::ChannelsLast).nanoseconds : 0;
+  }
+
+  const Plan& plan_;
+  const std::vector<OpenNode>& nodes_;
+  std::vector<std::vector<Port>> uses_;  // of each value
+  std::vector<Port> makers_;
+  std::vector<std::size_t> chosen_, best_;
+  double best_ns_ = 0;
+};
+
+}  // namespace v0
+}  // namespace coverslip

@@ -1,0 +1,73 @@
+// Sixth stage of planning: one arena, in which values that are never alive together may share bytes.
+#pragma once
+#include "coverslip/plan/plan.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+// When memory is in use: steps, inclusive.
+struct Life {
+  std::size_t first = static_cast<std::size_t>(-1), last = 0;
+  bool overlaps(const Life& other) const { return first <= other.last && other.first <= last; }
+  void touch(std::size_t from, std::size_t to) {
+    first = std::min(first, from);
+    last = std::max(last, to);
+  }
+};
+
+// Of each value with memory of its own, together with all that lies inside it. A whole value at the edge of a stretch is
+// touched in every pass, so it lives as long as the stretch.
+inline std::vector<Life> lives_of(const Plan& plan) {
+  std::vector<Life> lives(plan.values.size());
+  for (const Stretch& stretch : plan.stretches)
+    for (std::size_t s = stretch.begin; s < stretch.end; ++s) {
+      const Node& node = plan.steps[s].node;
+      for (const ValueId v : node.outputs)
+        lives[plan.values[v].inside].touch(s + 1 == stretch.end ? stretch.begin : s, s + 1 == stretch.end ? stretch.end - 1 : s);
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        if (!node.has(i)) continue;
+        const bool inner = s > stretch.begin && node.inputs[i] == plan.steps[s - 1].node.outputs[0];
+        lives[plan.values[node.inputs[i]].inside].touch(inner ? s : stretch.begin, inner ? s : stretch.end - 1);
+      }
+    }
+  return lives;
+}
+
+inline void measure_values(Plan& plan) {
+  for (ValueId v = 0; v < plan.values.size(); ++v)
+    if (plan.values[v].inside == v) plan.values[v].bytes = plan.values[v].type.bytes();
+  for (const Stretch& stretch : plan.stretches)
+    for (std::size_t i = 0; stretch.begin + i + 1 < stretch.end; ++i) {
+      PlannedValue& inner = plan.values[plan.steps[stretch.begin + i].node.outputs[0]];
+      inner.bytes = 0;
+      for (const auto& boxes : stretch.slabs)
+        inner.bytes = std::max(inner.bytes, TensorType{inner.type.dtype, boxes[i].shape()}.bytes());
+    }
+}
+
+// Biggest first, each at the lowest offset that is free during its life (Pisarchyk and Lee 2020, arXiv:2001.03288,
+// "greedy by size").
+inline void place_values(Plan& plan) {
+  measure_values(plan);
+  const std::vector<Life> lives = lives_of(plan);
+  std::vector<ValueId> order;
+  for (ValueId v = 0; v < plan.values.size(); ++v)
+    if (plan.values[v].home == Home::Arena && plan.values[v].inside == v) order.push_back(v);
+  std::ranges::stable_sort(order, std::greater(), [&](ValueId v) { return plan.values[v].bytes; });
+
+  std::vector<ValueId> placed;  // sorted by offset
+  for (const ValueId v : order) {
+    PlannedValue& value = plan.values[v];
+    value.offset = 0;
+    for (const ValueId other : placed) {
+      const PlannedValue& o = plan.values[other];
+      if (lives[other].overlaps(lives[v]) && value.offset + value.bytes > o.offset)
+        value.offset = std::max(value.offset, aligned(o.offset + o.bytes));
+    }
+    placed.insert(std::ranges::upper_bound(placed, value.offset, {}, [&](ValueId p) { return plan.values[p].offset; }), v);
+    plan.arena_bytes = std::max(plan.arena_bytes, value.offset + value.bytes);
+  }
+}
+
+}  // namespace v0
+}  // namespace coverslip

@@ -1,0 +1,69 @@
+// Graph -> Plan: the stages of planning in their order.
+#pragma once
+#include "coverslip/plan/lowering.hpp"
+#include "coverslip/plan/memory.hpp"
+#include "coverslip/plan/sharing.hpp"
+#include "coverslip/plan/slabs.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+struct Budget {
+  std::size_t max_memory = 0;  // 0: no limit
+  std::size_t threads = 1;
+};
+
+inline std::size_t memory_of(const Plan& plan, const Budget& budget) {
+  return plan.packed_bytes + plan.arena_bytes + budget.threads * plan.scratch_bytes + plan.io_bytes;
+}
+
+// The plan whose stretches run `slab_rows` rows at a time; 0: all values whole. Same steps, same bits.
+inline Plan with_slabs(Plan plan, Dim slab_rows) {
+  Slabs(plan, slab_rows);
+  Sharing{plan};
+  place_values(plan);
+  return plan;
+}
+
+// Heights to try where whole values do not fit, tallest first.
+inline std::vector<Dim> slab_heights(const Plan& plan) {
+  Dim tallest = 0;
+  for (const PlannedValue& value : plan.values)
+    if (value.home == Home::Arena && value.type.shape.rank() > kSlabAxis)
+      tallest = std::max(tallest, value.type.shape[kSlabAxis]);
+  std::vector<Dim> heights;
+  for (Dim rows = tallest / 2; rows > 0; rows /= 2) heights.push_back(rows);
+  return heights;
+}
+
+[[noreturn]] inline void refuse(const Plan& least, const Budget& budget) {
+  throw Error(Errc::OverBudget, "max_memory", "this needs at least ", memory_of(least, budget), " bytes (",
+              least.packed_bytes, " packed weights, ", least.arena_bytes, " values, ",
+              budget.threads * least.scratch_bytes, " scratch of ", budget.threads, " threads, ", least.io_bytes,
+              " inputs and outputs), the limit is ", budget.max_memory);
+}
+
+// Refers to the graph's constants and their packed forms. input_shapes empty: the graph's own. Throws Error.
+inline Plan make_plan(const Graph& graph, const PlanContext& context, PackStore& packs,
+                      std::span<const Shape> input_shapes, const Budget& budget) {
+  Typing typing(graph, context, input_shapes);
+  const Choice choice(typing.plan, typing.nodes);
+  Plan lowered = Lowering(std::move(typing.plan), typing.nodes, choice, packs).take();
+  for (const PlannedStep& step : lowered.steps)
+    lowered.scratch_bytes = std::max(lowered.scratch_bytes, aligned(step.step.scratch_bytes));
+  for (const auto& ports : {lowered.inputs, lowered.outputs})
+    for (const ValueId v : ports) lowered.io_bytes += lowered.values[v].type.bytes();
+
+  Plan best = with_slabs(lowered, 0);
+  if (budget.max_memory == 0) return best;
+  for (const Dim rows : slab_heights(lowered)) {
+    if (memory_of(best, budget) <= budget.max_memory) break;
+    Plan lower = with_slabs(lowered, rows);
+    if (lower.arena_bytes < best.arena_bytes) best = std::move(lower);
+  }
+  if (memory_of(best, budget) > budget.max_memory) refuse(best, budget);
+  return best;
+}
+
+}  // namespace v0
+}  // namespace coverslip

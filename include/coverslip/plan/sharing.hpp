@@ -1,0 +1,121 @@
+// Fifth stage of planning: which values lie inside others, so that concat, crop, reshape and elementwise steps copy nothing.
+#pragma once
+#include "coverslip/plan/plan.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+class Sharing {
+ public:
+  explicit Sharing(Plan& plan) : plan_(plan), fixed_(plan.values.size(), false), last_reader_(plan.values.size(), 0) {
+    for (ValueId v = 0; v < plan.values.size(); ++v) {
+      PlannedValue& value = plan.values[v];
+      value.inside = v;
+      value.strides = strides_of(value.layout, value.type.shape);
+    }
+    for (const Stretch& stretch : plan.stretches)  // inner values of a slabbed stretch are never whole
+      for (std::size_t s = stretch.begin; s + 1 < stretch.end; ++s) fixed_[plan.steps[s].node.outputs[0]] = true;
+    for (std::size_t s = 0; s < plan.steps.size(); ++s)
+      for (const ValueId v : plan.steps[s].node.inputs)
+        if (v != kNoValue) last_reader_[v] = s;
+    for (std::size_t s = plan.steps.size(); s-- > 0;)  // the biggest of nested concats comes last
+      if (!plan.steps[s].step.parts.empty()) gather(plan.steps[s]);
+    for (const PlannedStep& step : plan.steps) {
+      if (step.step.same_bytes) share_bytes(step);
+      if (step.step.window) share_window(step);
+    }
+    for (std::size_t s = 0; s < plan.steps.size(); ++s)
+      if (plan.steps[s].step.in_place) share_place(s);
+    for (ValueId v = 0; v < plan.values.size(); ++v) resolve(v);
+  }
+
+ private:
+  PlannedValue& value(ValueId v) { return plan_.values[v]; }
+
+  // A whole value in the arena that has memory of its own so far.
+  bool movable(ValueId v) const {
+    return v != kNoValue && !fixed_[v] && plan_.values[v].home == Home::Arena && plan_.values[v].inside == v;
+  }
+
+  static Dim elements_to(const Index& at, const Index& strides) {
+    Dim sum = 0;
+    for (std::size_t axis = 0; axis < at.rank(); ++axis) sum += at[axis] * strides[axis];
+    return sum;
+  }
+
+  void put(ValueId v, ValueId into, Dim first, const Index& strides) {
+    value(v).inside = into;
+    value(v).first = first;
+    value(v).strides = strides;
+  }
+
+  // Concat: the inputs are made where they belong in the output. If they already lie so inside a later concat, the output
+  // lies there too.
+  void gather(const PlannedStep& step) {
+    const ValueId out = step.node.outputs[0];
+    if (fixed_[out] || same_as_bigger(step, out)) return;
+    const Layout layout = value(out).layout;
+    for (std::size_t i = 0; i < step.node.inputs.size(); ++i) {
+      const ValueId in = step.node.inputs[i];
+      if (movable(in) && value(in).layout == layout && std::ranges::count(step.node.inputs, in) == 1)
+        put(in, out, elements_to(step.step.parts[i], strides_of(layout, value(out).type.shape)),
+            strides_of(layout, value(out).type.shape));
+    }
+  }
+
+  bool same_as_bigger(const PlannedStep& step, ValueId out) {
+    if (!movable(out) || step.node.inputs.empty()) return false;
+    const PlannedValue& head = value(step.node.inputs[0]);
+    if (head.inside == step.node.inputs[0]) return false;
+    const Dim first = head.first - elements_to(step.step.parts[0], head.strides);
+    for (std::size_t i = 0; i < step.node.inputs.size(); ++i) {
+      const PlannedValue& in = value(step.node.inputs[i]);
+      if (in.inside != head.inside || in.strides != head.strides || in.layout != value(out).layout ||
+          in.first != first + elements_to(step.step.parts[i], head.strides))
+        return false;
+    }
+    put(out, head.inside, first, head.strides);
+    return true;
+  }
+
+  bool dense(const PlannedValue& v) const { return v.strides == strides_of(v.layout, v.type.shape); }
+
+  void share_bytes(const PlannedStep& step) {
+    const ValueId in = step.node.inputs[0], out = step.node.outputs[0];
+    if (movable(out) && !fixed_[in] && dense(value(in)) && value(in).type.bytes() == value(out).type.bytes())
+      put(out, in, 0, value(out).strides);
+  }
+
+  void share_window(const PlannedStep& step) {
+    const ValueId in = step.node.inputs[0], out = step.node.outputs[0];
+    if (movable(out) && !fixed_[in] && value(in).layout == value(out).layout)
+      put(out, in, elements_to(*step.step.window, value(in).strides), value(in).strides);
+  }
+
+  void share_place(std::size_t s) {
+    const PlannedStep& step = plan_.steps[s];
+    if (!step.node.has(*step.step.in_place)) return;
+    const ValueId in = step.node.inputs[*step.step.in_place], out = step.node.outputs[0];
+    const bool last = last_reader_[in] == s && std::ranges::count(step.node.inputs, in) == 1;
+    const bool alone = std::ranges::none_of(plan_.values, [&](const PlannedValue& v) { return &v != &value(in) && v.inside == in; });
+    if (movable(in) && movable(out) && last && alone && value(in).strides == value(out).strides &&
+        value(in).type.bytes() == value(out).type.bytes())
+      put(out, in, 0, value(out).strides);
+  }
+
+  // From the value it lies in to the memory that all of them share.
+  void resolve(ValueId v) {
+    PlannedValue& at = value(v);
+    while (value(at.inside).inside != at.inside) {
+      at.first += value(at.inside).first;
+      at.inside = value(at.inside).inside;
+    }
+  }
+
+  Plan& plan_;
+  std::vector<bool> fixed_;
+  std::vector<std::size_t> last_reader_;  // of each value: a step
+};
+
+}  // namespace v0
+}  // namespace coverslip
