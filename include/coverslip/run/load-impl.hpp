@@ -1,0 +1,54 @@
+// Model from a file, and the check that a file brings along.
+#pragma once
+#include "coverslip/io/file.hpp"
+#include "coverslip/io/golden.hpp"
+#include "coverslip/io/reader.hpp"
+#include "coverslip/run/model-impl.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+Model Model::load(const std::string& path) {
+  const MappedFile file = map_file(path);
+  auto state = std::make_shared<State>(read_graph(file.bytes, file.size), [file](const Tensor& t) { file.give_back(t); });
+  state->file = file.bytes;
+  state->file_size = file.size;
+  state->id = model_id(file.bytes.get(), file.size);
+  return Model(std::move(state));
+}
+
+Model Model::load(Bytes file, std::size_t size) {
+  auto state = std::make_shared<State>(read_graph(file, size));
+  state->id = model_id(file.get(), size);
+  state->file = std::move(file);
+  state->file_size = size;
+  return Model(std::move(state));
+}
+
+Verification Model::verify(const Options& options) const {
+  const auto& golden = state_->graph.golden;
+  if (!golden) throw Error(Errc::BadInput, "verify", "the file has no golden case; convert it without --no-verify");
+  if (state_->file) check_weights(state_->file.get(), state_->file_size);
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < state_->inputs.size(); ++i)
+    inputs.push_back(golden_input(*golden, i, {state_->inputs[i].dtype, golden->input_shapes.at(i)}));
+  const std::vector<Tensor> outputs = Session(*this, options).run(inputs);
+  Verification result{.samples = golden->samples.size()};
+  double largest = 1;
+  for (const GoldenCase::Sample& sample : golden->samples) {
+    largest = std::max(largest, std::abs(double{sample.value}));
+    const Tensor& output = outputs.at(sample.output);
+    if (sample.index >= static_cast<std::uint64_t>(output.shape().elements()))
+      throw Error(Errc::BadModel, "verify", "a golden sample lies outside of output ", sample.output);
+    const double got = element(output, sample.index);
+    const double off = std::abs(got - double{sample.value});
+    result.largest_difference = std::isnan(off) ? off : std::max(result.largest_difference, off);
+    if (std::isnan(off)) break;
+  }
+  result.tolerance = double{golden->tolerance} * largest;
+  result.passed = result.largest_difference <= result.tolerance;
+  return result;
+}
+
+}  // namespace v0
+}  // namespace coverslip

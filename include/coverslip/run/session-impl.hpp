@@ -1,0 +1,163 @@
+// Session behind the public API.
+#pragma once
+#include "coverslip/run/cpu-impl.hpp"
+#include "coverslip/run/executor.hpp"
+#include "coverslip/run/model-impl.hpp"
+#include "coverslip/run/plans.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+struct Session::State {
+  State(const Model& m, const Options& options)
+      : model(m), threads(options.threads > 0 ? options.threads : cpu().threads) {
+    if (options.threads < 0 || options.threads > kMostThreads)
+      throw Error(Errc::BadInput, "threads", "wants 0 to ", kMostThreads, ", got ", options.threads);
+    if (options.precision == Precision::Bfloat16 || options.precision == Precision::Int8)
+      throw Error(Errc::Unsupported, "precision", "this version computes in float32; use AsFile or Float32");
+    plans = std::make_shared<Plans>(m.state_->graph, m.state_->packs, kernels_for(options.target),
+                                    Budget{options.max_memory, static_cast<std::size_t>(threads)});
+    const auto fixed = [](const Port& port) { return std::ranges::count(port.shape, kFree) == 0; };
+    if (std::ranges::all_of(model.inputs(), fixed)) current({});  // so that errors come now
+  }
+  State(const State& other) : model(other.model), threads(other.threads), plans(other.plans) {}
+
+  // The executor for these shapes; it keeps its memory until another shape comes.
+  Executor& current(std::span<const Shape> shapes) {
+    std::vector<Shape> key(shapes.begin(), shapes.end());
+    if (key.empty())
+      for (const Port& port : model.inputs()) key.push_back(port.shape);
+    if (!executor || key != executor_shapes) {
+      executor.reset();  // before the next takes its memory
+      executor = std::make_unique<Executor>(plans->get(key), threads);
+      executor_shapes = std::move(key);
+    }
+    return *executor;
+  }
+
+  void check_inputs(std::span<const Tensor> inputs) const {
+    if (inputs.size() != model.inputs().size())
+      throw Error(Errc::BadInput, "inputs", "the model wants ", model.inputs().size(), ", got ", inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i].dtype() != model.inputs()[i].dtype || inputs[i].data() == nullptr)
+        throw Error(Errc::BadInput, "input '" + model.inputs()[i].name + "'", "the model wants ",
+                    model.inputs()[i].dtype, " ", model.inputs()[i].shape, ", got ", inputs[i].type());
+  }
+
+  std::vector<Tensor> run(std::span<const Tensor> inputs, const RunControl& control, std::span<double> milliseconds) {
+    std::vector<Tensor> outputs;
+    for (const ValueId v : executor->plan().outputs) {
+      const TensorType& type = executor->plan().values[v].type;
+      outputs.emplace_back(type, allocate(type.bytes()));
+    }
+    executor->run(inputs, outputs, control, milliseconds);
+    return outputs;
+  }
+
+  static constexpr int kMostThreads = 1024;
+  Model model;
+  int threads;
+  std::shared_ptr<Plans> plans;
+  std::unique_ptr<Executor> executor;
+  std::vector<Shape> executor_shapes;
+  std::atomic_flag busy{};
+};
+
+namespace {
+
+// Holds a Session for one call.
+class Hold {
+ public:
+  explicit Hold(std::atomic_flag& busy) : busy_(busy) {
+    if (busy_.test_and_set(std::memory_order_acquire))
+      throw Error(Errc::Busy, "Session", "another thread runs it; give each thread a copy, they share plan and weights");
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() { busy_.clear(std::memory_order_release); }
+
+ private:
+  std::atomic_flag& busy_;
+};
+
+std::vector<Shape> shapes_of(std::span<const Tensor> tensors) {
+  std::vector<Shape> shapes;
+  for (const Tensor& t : tensors) shapes.push_back(t.shape());
+  return shapes;
+}
+
+std::vector<StepInfo> infos_of(const Plan& plan) {
+  std::vector<StepInfo> infos;
+  for (const PlannedStep& s : plan.steps) {
+    const PlannedValue& out = plan.values[s.node.outputs[0]];
+    infos.push_back({s.node.label(), s.step.kernel, out.type, out.layout, s.step.multiply_adds,
+                     s.step.nanoseconds * 1e-6, 0});
+  }
+  return infos;
+}
+
+}  // namespace
+
+Session::Session(const Model& model, const Options& options) : state_(std::make_unique<State>(model, options)) {}
+Session::Session(const Session& other) : state_(std::make_unique<State>(*other.state_)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(const Session& other) { return *this = Session(other); }
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+const Model& Session::model() const { return state_->model; }
+int Session::threads() const { return state_->threads; }
+Target Session::target() const { return target_named(state_->plans->kernels().name).value_or(Target::Scalar); }
+
+std::vector<Tensor> Session::run(std::span<const Tensor> inputs, const RunControl& control) {
+  const Hold hold(state_->busy);
+  state_->check_inputs(inputs);
+  state_->current(shapes_of(inputs));
+  return state_->run(inputs, control, {});
+}
+
+Tensor Session::run(const Tensor& input, const RunControl& control) {
+  return std::move(run(std::span(&input, 1), control).front());
+}
+
+std::vector<StepInfo> Session::steps(std::span<const Shape> input_shapes) {
+  const Hold hold(state_->busy);
+  return infos_of(state_->current(input_shapes).plan());
+}
+
+std::vector<StepInfo> Session::profile(std::span<const Tensor> inputs) {
+  const Hold hold(state_->busy);
+  state_->check_inputs(inputs);
+  std::vector<StepInfo> infos = infos_of(state_->current(shapes_of(inputs)).plan());
+  std::vector<double> milliseconds(infos.size(), 0.0);
+  state_->run(inputs, {}, milliseconds);
+  for (std::size_t s = 0; s < infos.size(); ++s) infos[s].ms = milliseconds[s];
+  return infos;
+}
+
+MemoryUse Session::memory(std::span<const Shape> input_shapes) {
+  const Hold hold(state_->busy);
+  const Plan& plan = state_->current(input_shapes).plan();
+  return {.weights = state_->model.weight_bytes(),
+          .packed = plan.packed_bytes,
+          .values = plan.arena_bytes,
+          .scratch = plan.scratch_bytes * static_cast<std::size_t>(state_->threads),
+          .io = plan.io_bytes};
+}
+
+std::string Session::describe(std::span<const Shape> input_shapes) {
+  std::string text;
+  for (const StepInfo& step : steps(input_shapes))
+    text += step.node + ": " + step.kernel + " -> " + to_string(step.output) + " " + std::string(to_string(step.layout)) + "\n";
+  const MemoryUse use = memory(input_shapes);
+  const auto line = [&](const char* what, std::size_t bytes) { text += std::string(what) + ": " + std::to_string(bytes) + " bytes\n"; };
+  line("values", use.values);
+  line("scratch", use.scratch);
+  line("packed weights", use.packed);
+  line("inputs and outputs", use.io);
+  line("peak", use.peak());
+  return text;
+}
+
+}  // namespace v0
+}  // namespace coverslip

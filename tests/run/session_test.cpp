@@ -1,0 +1,104 @@
+// Sessions: same bits for any number of threads and any slab, copies, cancel, and errors that say what is wrong.
+#include <thread>
+
+#include "coverslip/coverslip.hpp"
+#include "support.hpp"
+using namespace coverslip;
+
+namespace {
+
+const TensorType kPicture{DType::f32, {1, 3, 40, 37}};
+
+// Elementwise steps after a reorder: enough for a stretch of several steps.
+Graph chain(int length, const TensorType& type = kPicture) {
+  Graph g;
+  ValueId v = g.input(type);
+  for (int i = 0; i < length; ++i) v = g.append("LeakyRelu", "step" + std::to_string(i), {v}, {{"alpha", 0.5f}});
+  g.outputs = {v};
+  return g;
+}
+
+}  // namespace
+
+TEST_CASE("a Session computes what the operators say") {
+  Session session{Model(chain(2, {DType::f32, {4}}))};
+  CHECK(same_bits(session.run(Tensor({4}, {-8.f, 0.f, 2.f, -1.f})), Tensor({4}, {-2.f, 0.f, 2.f, -0.25f})));
+}
+
+TEST_CASE("a copy shares plan and packed weights, and both run at the same time") {
+  const Model model(chain(3));
+  Session first(model, {.threads = 2});
+  const Tensor x = ramp(kPicture);
+  const Tensor want = first.run(x);
+  Session second = first;
+  Tensor got;
+  std::thread other([&] { got = second.run(x); });
+  const Tensor again = first.run(x);
+  other.join();
+  CHECK(same_bits(got, want));
+  CHECK(same_bits(again, want));
+}
+
+TEST_CASE("a Session runs every shape that free dimensions allow") {
+  const Model model(chain(1, {DType::f32, {kFree, 2, kFree}}));
+  Session session(model);
+  for (const Dim n : {1, 2, 3, 1, 9, 4, 5, 6, 7, 8, 10, 1}) {
+    const Tensor y = session.run(ramp({DType::f32, {n, 2, 5 + n}}));
+    CHECK(y.shape() == Shape{n, 2, 5 + n});
+  }
+  CHECK_THROWS_WITH_AS(session.run(ramp({DType::f32, {1, 3, 5}})),
+                       "input 'x': the model wants f32 ?x2x?, got 1x3x5", Error);
+  CHECK_THROWS_AS(session.describe(), Error);  // which shape?
+}
+
+TEST_CASE("a stopped run says so, and the next one runs") {
+  Session session{Model(chain(3))};
+  std::stop_source source;
+  const Tensor x = ramp(kPicture);
+  const Tensor want = session.run(x);
+  source.request_stop();
+  try {
+    session.run(x, {.stop = source.get_token()});
+    FAIL("ran on");
+  } catch (const Error& error) {
+    CHECK(error.code() == Errc::Cancelled);
+  }
+  CHECK(same_bits(session.run(x), want));
+}
+
+TEST_CASE("progress rises to one") {
+  Session session{Model(chain(5))};
+  std::vector<double> seen;
+  session.run(ramp(kPicture), {.progress = [&](double done) { seen.push_back(done); }});
+  REQUIRE(!seen.empty());
+  CHECK(std::ranges::is_sorted(seen));
+  CHECK(seen.back() == doctest::Approx(1));
+}
+
+TEST_CASE("errors name the operator, the node, what was wanted and what was there") {
+  Graph g;
+  g.outputs = {g.append("Foo", "n", {g.append("Bar", "m", {g.input(kPicture)})})};
+  CHECK_THROWS_WITH_AS(Session(Model(g)),
+                       "operators: these nodes have none in this version: Bar 'm', Foo 'n'; "
+                       "`slip info --operators` lists those that it has",
+                       Error);
+  Session session{Model(chain(1))};
+  CHECK_THROWS_WITH_AS(session.run(Tensor({2}, {1.f, 2.f})), "input 'x': the model wants f32 1x3x40x37, got 2", Error);
+  CHECK_THROWS_WITH_AS(Session(Model(chain(1)), {.threads = -1}), "threads: wants 0 to 1024, got -1", Error);
+}
+
+TEST_CASE("what does not fit into max_memory is refused before it starts, with the least that would do") {
+  const Model model(chain(6));
+  const std::size_t io = 2 * kPicture.bytes();
+  try {
+    Session session(model, {.threads = 1, .max_memory = io});
+    FAIL("was planned");
+  } catch (const Error& error) {
+    CHECK(error.code() == Errc::OverBudget);
+    const std::size_t least = std::stoul(error.message().substr(std::string("this needs at least ").size()));
+    CHECK(least > io);
+    Session session(model, {.threads = 1, .max_memory = least});
+    CHECK(session.memory().peak() == least);
+    CHECK(same_bits(session.run(ramp(kPicture)), Session(model).run(ramp(kPicture))));
+  }
+}
