@@ -1,7 +1,7 @@
 // The public API: include it anywhere; it is light, without Highway and without TBB. One .cpp includes impl.hpp.
 #pragma once
+#include <atomic>
 #include <functional>
-#include <stop_token>
 
 #include "coverslip/graph/graph.hpp"
 
@@ -70,7 +70,7 @@ class Model {
 
 // For a run that may take long.
 struct RunControl {
-  std::stop_token stop{};                        // asked between boxes; a stopped run throws Error(Cancelled)
+  const std::atomic<bool>* stop = nullptr;       // read between boxes; once true, the run throws Error(Cancelled)
   std::function<void(double done)> progress{};   // called from the calling thread, with a share from 0 to 1
 };
 

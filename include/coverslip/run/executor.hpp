@@ -41,7 +41,7 @@ class Executor {
     for (std::size_t i = 0; i < inputs.size(); ++i) memory_[plan_.inputs[i]] = inputs[i].memory().get();
     for (std::size_t i = 0; i < outputs.size(); ++i) memory_[plan_.outputs[i]] = outputs[i].data();
     for (ValueId v = 0; v < views_.size(); ++v) views_[v] = whole(v);
-    stop_ = &control.stop;
+    stop_ = control.stop;
     double done = 0;
     for (const Stretch& stretch : plan_.stretches)
       for (const std::vector<Box>& boxes : stretch.slabs)
@@ -49,7 +49,7 @@ class Executor {
           const std::size_t s = stretch.begin + i;
           const auto start = std::chrono::steady_clock::now();
           run(plan_.steps[s], boxes[i], i + 1 < boxes.size());
-          if (control.stop.stop_requested()) throw Error(Errc::Cancelled, "run", "stopped as asked; nothing was made");
+          if (stopped()) throw Error(Errc::Cancelled, "run", "stopped as asked; nothing was made");
           if (!milliseconds.empty())
             milliseconds[s] += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
           done += plan_.steps[s].step.nanoseconds / static_cast<double>(stretch.slabs.size());
@@ -58,6 +58,8 @@ class Executor {
   }
 
  private:
+  bool stopped() const { return stop_ != nullptr && stop_->load(std::memory_order_relaxed); }
+
   View whole(ValueId v) const {
     const PlannedValue& value = plan_.values[v];
     if (value.home == Home::Constant) return View(memory_[v], value.type.dtype, value.layout, Box(value.type.shape));
@@ -78,7 +80,7 @@ class Executor {
     for (const ValueId v : planned.node.outputs) outputs_.push_back(views_[v]);
     const Split split(box, planned.step.cuts, pieces_wanted(planned, box));
     const auto piece = [&](Dim i, std::size_t slot) {
-      if (stop_->stop_requested()) return;
+      if (stopped()) return;
       planned.step.run(inputs_, outputs_, split.piece(i), scratch_.get() + slot * plan_.scratch_bytes);
     };
     if (threads_ == 1 || split.pieces() == 1) {
@@ -110,7 +112,7 @@ class Executor {
   std::vector<std::byte*> memory_;      // of each value that has its own
   std::vector<View> views_;             // of each planned value, as it lies now
   std::vector<View> inputs_, outputs_;  // of the step that runs
-  const std::stop_token* stop_ = nullptr;
+  const std::atomic<bool>* stop_ = nullptr;
   double predicted_ = 0;
 };
 
