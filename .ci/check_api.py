@@ -12,7 +12,7 @@ THIRD_PARTY = ROOT / "build" / "third_party" / "usr"
 COMPILER = [os.environ.get("CXX", "c++"), "-std=c++20", "-ffp-contract=off", f"-I{ROOT / 'include'}"]
 LIMIT_SECONDS = 0.5
 # What the linker's message must contain: it tells the user what is wrong.
-TOLD = "impl_hpp_belongs_into_one_cpp"
+TOLD = "impl_hpp_belongs_in_exactly_one_cpp"
 
 
 def cpu_seconds(command: list[str]) -> float:
