@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 
 from .errors import Errc, Error
+from .ir import Array
 
 NUMPY: dict[str, np.dtype[np.generic]] = {
     "f32": np.dtype(np.float32),
@@ -34,7 +35,7 @@ _FROM_NUMPY = {dtype: name for name, dtype in NUMPY.items()}
 _FROM_ONNX = {number: name for name, number in ONNX.items()}
 
 
-def of_array(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], where: str) -> str:
+def of_array(array: Array, where: str) -> str:
     """The file's name for the element type of an array."""
     if array.dtype not in _FROM_NUMPY:
         raise Error(Errc.Unsupported, where, f"elements are {array.dtype}; known are {', '.join(NUMPY)}")
@@ -47,3 +48,8 @@ def of_onnx(number: int, where: str) -> str:
         name = onnx.TensorProto.DataType.Name(number) if number in onnx.TensorProto.DataType.values() else str(number)
         raise Error(Errc.Unsupported, where, f"elements are {name.lower()}; known are {', '.join(ONNX)}")
     return _FROM_ONNX[number]
+
+
+def of_onnx_constant(number: int, where: str) -> str:
+    """As `of_onnx`, but float64 constants are stored as float32, which is what the engine computes in."""
+    return "f32" if number == onnx.TensorProto.DOUBLE else of_onnx(number, where)

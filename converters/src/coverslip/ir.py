@@ -1,15 +1,14 @@
-"""The portable network as the converter holds it: what the front-ends make, the passes rewrite and the writer stores."""
+"""The portable network as the converter holds it: what front-ends make, passes rewrite and the writer stores."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 Attribute: TypeAlias = int | float | str | list[int] | list[float]
-Array: TypeAlias = npt.NDArray[np.generic]
+Array: TypeAlias = npt.NDArray[Any]
 
 FREE = -1
 """A dimension that the caller of the network chooses."""

@@ -1,0 +1,44 @@
+"""The passes, in the order in which they run. Each rewrites the graph in place and says whether it changed anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .. import shapes
+from ..ir import Graph
+from . import (
+    activation_fusion,
+    batch_norm_folding,
+    constant_folding,
+    dead_code,
+    identity_removal,
+    linear_fusion,
+    pad_folding,
+    residual_fusion,
+    scale_folding,
+    transposes,
+)
+
+Pass = Callable[[Graph], bool]
+
+ORDER: tuple[tuple[str, Pass], ...] = (
+    ("identity removal", identity_removal.run),
+    ("constant folding", constant_folding.run),
+    ("transposes", transposes.run),
+    ("linear fusion", linear_fusion.run),
+    ("batch-norm folding", batch_norm_folding.run),
+    ("scale folding", scale_folding.run),
+    ("pad folding", pad_folding.run),
+    ("residual fusion", residual_fusion.run),
+    ("activation fusion", activation_fusion.run),
+    ("identity removal, again", identity_removal.run),
+    ("dead code", dead_code.run),
+)
+
+
+def run(graph: Graph) -> list[str]:
+    """Runs all passes once and infers the types of what is left. Returns the names of those that changed something."""
+    shapes.annotate(graph)
+    changed = [name for name, rewrite in ORDER if rewrite(graph)]
+    shapes.annotate(graph)
+    return changed

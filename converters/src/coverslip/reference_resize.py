@@ -1,0 +1,71 @@
+"""Resize (nearest and linear) in double precision, one axis after the other, as ONNX defines it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .attributes import label, text
+from .errors import Errc, Error
+from .ir import Node
+
+Arrays: TypeAlias = npt.NDArray[Any]
+
+
+def resize(node: Node, x: Arrays, scales: Arrays | None, sizes: Arrays | None) -> Arrays:
+    """`sizes` win over `scales`; one of them must be there."""
+    if sizes is not None and sizes.size:
+        lengths = [int(n) for n in sizes]
+        factors = [n / m for n, m in zip(lengths, x.shape, strict=True)]
+    elif scales is not None and scales.size:
+        factors = [float(s) for s in scales]
+        lengths = [int(np.floor(m * s)) for m, s in zip(x.shape, factors, strict=True)]
+    else:
+        raise Error(Errc.BadModel, label(node), "needs scales or sizes")
+    for axis, (length, factor) in enumerate(zip(lengths, factors, strict=True)):
+        if length != x.shape[axis] or factor != 1:
+            x = _along(node, x, axis, length, factor)
+    return x
+
+
+def _along(node: Node, x: Arrays, axis: int, length: int, factor: float) -> Arrays:
+    size = x.shape[axis]
+    at = _coordinates(node, size, length, factor)
+    if text(node, "mode", "nearest") == "nearest":
+        return x.take(_nearest(node, at).clip(0, size - 1), axis=axis)
+    low = np.floor(at)
+    part = (at - low).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+    below = x.take(low.astype(np.int64).clip(0, size - 1), axis=axis)
+    above = x.take((low.astype(np.int64) + 1).clip(0, size - 1), axis=axis)
+    result: Arrays = below * (1 - part) + above * part
+    return result
+
+
+def _coordinates(node: Node, size: int, length: int, factor: float) -> Arrays:
+    """Where each output position lies in the input."""
+    i = np.arange(length, dtype=np.float64)
+    mode = text(node, "coordinate_transformation_mode", "half_pixel")
+    if mode == "asymmetric":
+        return i / factor
+    if mode == "align_corners":
+        return i * (size - 1) / (length - 1) if length > 1 else i * 0
+    if mode == "half_pixel":
+        return (i + 0.5) / factor - 0.5
+    if mode == "pytorch_half_pixel":
+        return (i + 0.5) / factor - 0.5 if length > 1 else i * 0
+    raise Error(Errc.Unsupported, label(node), f"coordinate_transformation_mode '{mode}'")
+
+
+def _nearest(node: Node, at: Arrays) -> npt.NDArray[np.int64]:
+    mode = text(node, "nearest_mode", "round_prefer_floor")
+    rounded = {
+        "round_prefer_floor": lambda: np.ceil(at - 0.5),
+        "round_prefer_ceil": lambda: np.floor(at + 0.5),
+        "floor": lambda: np.floor(at),
+        "ceil": lambda: np.ceil(at),
+    }
+    if mode not in rounded:
+        raise Error(Errc.Unsupported, label(node), f"nearest_mode '{mode}'")
+    return rounded[mode]().astype(np.int64)

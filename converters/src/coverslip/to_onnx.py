@@ -1,0 +1,90 @@
+"""Writes a graph back as an ONNX model, fused activations and residuals as nodes of their own again."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from . import dtypes
+from .attributes import label, real, text
+from .errors import Errc, Error
+from .ir import FREE, Array, Graph, Node, Value
+from .operators import RESIDUAL_INPUT
+
+OPSET = 17
+IR_VERSION = 8
+
+
+def to_onnx(graph: Graph, opaque_above: int | None = None) -> onnx.ModelProto:
+    """The same network in plain ONNX. Constants of more than `opaque_above` elements become inputs without data."""
+    expander = _Expander(graph)
+    nodes = [part for node in graph.nodes for part in expander.expand(node)]
+    inputs = [_info(value) for value in graph.inputs]
+    initializers = []
+    for name, array in {**graph.constants, **expander.constants}.items():
+        if opaque_above is not None and array.size > opaque_above:
+            inputs.append(_info(Value(name, dtypes.of_array(array, name), array.shape)))
+        else:
+            initializers.append(numpy_helper.from_array(np.asarray(array), name))
+    outputs = [_info(value, known=opaque_above is None) for value in graph.outputs]
+    proto = helper.make_graph(nodes, "coverslip", inputs, outputs, initializers)
+    return helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+
+def _info(value: Value, known: bool = True) -> onnx.ValueInfoProto:
+    dims = [f"{value.name}.{i}" if dim == FREE else dim for i, dim in enumerate(value.shape)]
+    return helper.make_tensor_value_info(value.name, dtypes.ONNX[value.dtype], dims if known else None)
+
+
+class _Expander:
+    """Takes fused nodes apart; remembers the constants that this needs."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.constants: dict[str, Array] = {}
+        self._names = {name for node in graph.nodes for name in (*node.inputs, *node.outputs)}
+
+    def expand(self, node: Node) -> list[onnx.NodeProto]:
+        """The ONNX nodes that do what one node does."""
+        plain = {key: value for key, value in node.attributes.items() if not key.startswith("activation")}
+        residual = RESIDUAL_INPUT.get(node.op, len(node.inputs))
+        more, activation = node.inputs[residual:], text(node, "activation", "")
+        result = node.outputs[0]
+        before_activation = self._fresh(result) if activation else result
+        made = self._fresh(result) if more else before_activation
+        name = node.name
+        parts = [helper.make_node(node.op, _trimmed(node.inputs[:residual]), [made], name=name, **plain)]
+        if more:
+            parts.append(helper.make_node("Add", [made, more[0]], [before_activation], name=f"{name}.residual"))
+        if activation:
+            parts.append(self._activation(node, activation, before_activation, result))
+        return parts
+
+    def _activation(self, node: Node, kind: str, source: str, result: str) -> onnx.NodeProto:
+        name = f"{node.name}.activation"
+        alpha, beta = real(node, "activation_alpha", 0.0), real(node, "activation_beta", 0.0)
+        if kind == "Clip":
+            low, high = self._scalar(result, alpha), self._scalar(result, beta)
+            return helper.make_node("Clip", [source, low, high], [result], name=name)
+        attributes = {"LeakyRelu": {"alpha": alpha}, "HardSigmoid": {"alpha": alpha, "beta": beta}}
+        if kind not in ("Relu", "Sigmoid", *attributes):
+            raise Error(Errc.BadModel, label(node), f"unknown activation '{kind}'")
+        return helper.make_node(kind, [source], [result], name=name, **attributes.get(kind, {}))
+
+    def _scalar(self, hint: str, value: float) -> str:
+        name = self._fresh(hint)
+        self.constants[name] = np.array(value, np.float32)
+        return name
+
+    def _fresh(self, hint: str) -> str:
+        count = 1
+        while f"{hint}.{count}" in self._names:
+            count += 1
+        self._names.add(f"{hint}.{count}")
+        return f"{hint}.{count}"
+
+
+def _trimmed(inputs: list[str]) -> list[str]:
+    while inputs and not inputs[-1]:
+        inputs = inputs[:-1]
+    return inputs
