@@ -1,6 +1,7 @@
-"""Checks that coverslip.hpp compiles in less than half a CPU second, and that impl.hpp in two .cpp is a link error."""
+"""Checks that the API compiles quickly, impl.hpp in two .cpp is a link error, and the C++ of the documents compiles."""
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -37,7 +38,11 @@ def twice_problem(folder: Path) -> str | None:
     """Links a program with impl.hpp in two translation units; they are alike, so compiling one is enough."""
     source, first, second = folder / "impl.cpp", folder / "first.o", folder / "second.o"
     source.write_text("#include <coverslip/impl.hpp>\nint main() {}\n", encoding="utf-8")
-    scalar = ["-DHWY_COMPILE_ONLY_SCALAR", f"-isystem{THIRD_PARTY / 'include'}", f"-isystem{THIRD_PARTY / 'include/stb'}"]
+    scalar = [
+        "-DHWY_COMPILE_ONLY_SCALAR",
+        f"-isystem{THIRD_PARTY / 'include'}",
+        f"-isystem{THIRD_PARTY / 'include/stb'}",
+    ]
     subprocess.run([*COMPILER, *scalar, "-O0", "-c", str(source), "-o", str(first)], check=True)
     second.write_bytes(first.read_bytes())
     link = subprocess.run(
@@ -50,10 +55,22 @@ def twice_problem(folder: Path) -> str | None:
     return None
 
 
+def documents_problem(folder: Path) -> str | None:
+    """Compiles every block of C++ in the documents; each must be a whole file."""
+    source = folder / "document.cpp"
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for block in re.findall(r"^```cpp\n(.*?)^```", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            source.write_text(block, encoding="utf-8")
+            if subprocess.run([*COMPILER, "-fsyntax-only", str(source)]).returncode != 0:
+                return f"{document}: a block of C++ does not compile"
+    return None
+
+
 def main() -> int:
-    """Runs both checks."""
+    """Runs all checks."""
+    checks = (api_problem, twice_problem, documents_problem)
     with tempfile.TemporaryDirectory() as name:
-        problems = [problem for check in (api_problem, twice_problem) if (problem := check(Path(name)))]
+        problems = [problem for check in checks if (problem := check(Path(name)))]
     print("\n".join(problems))
     return bool(problems)
 
