@@ -1,12 +1,14 @@
 // The public API: include it anywhere; it is light, without Highway and without TBB. One .cpp includes impl.hpp.
 #pragma once
 #include <atomic>
-#include <functional>
+#include <optional>
 
-#include "coverslip/graph/graph.hpp"
+#include "coverslip/graph/preprocess.hpp"
 
 namespace coverslip {
 inline namespace v0 {
+
+struct Graph;  // graph/graph.hpp: for those who make a network in code
 
 // Instruction sets, in the order in which a CPU of each kind would rather be without them.
 enum class Target : std::uint8_t { Scalar, Sse2, Sse4, Avx2, Avx3, Avx3Dl, Avx3Zen4, Avx3Spr, Neon, NeonBf16 };
@@ -44,7 +46,7 @@ class Model {
   static Model load(const std::string& path);
   // The same from memory, which the model keeps alive and nobody may change.
   static Model load(Bytes file, std::size_t size);
-  explicit Model(Graph graph);
+  explicit Model(Graph graph);  // made in code, not read from a file
 
   const std::vector<Port>& inputs() const;
   const std::vector<Port>& outputs() const;
@@ -68,10 +70,10 @@ class Model {
   std::shared_ptr<State> state_;
 };
 
-// For a run that may take long.
+// For a run that may take long: another thread sets and watches these.
 struct RunControl {
-  const std::atomic<bool>* stop = nullptr;       // read between boxes; once true, the run throws Error(Cancelled)
-  std::function<void(double done)> progress{};   // called from the calling thread, with a share from 0 to 1
+  const std::atomic<bool>* stop = nullptr;   // read between boxes; once true, the run throws Error(Cancelled)
+  std::atomic<double>* progress = nullptr;   // written between boxes: the share that is done, from 0 to 1
 };
 
 struct StepInfo {

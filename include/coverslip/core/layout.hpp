@@ -32,7 +32,9 @@ inline Index strides_of(Layout layout, const Shape& shape) {
 // True if both layouts put the elements of such a value into the same order.
 inline bool same_order(const Shape& shape) {
   if (shape.rank() < 3 || shape[1] == 1) return true;
-  return std::all_of(shape.begin() + 2, shape.end(), [](Dim d) { return d == 1; });
+  for (std::size_t axis = 2; axis < shape.rank(); ++axis)
+    if (shape[axis] != 1) return false;
+  return true;
 }
 
 }  // namespace v0

@@ -1,6 +1,5 @@
 // Logical geometry: shapes, indices and boxes of at most eight axes, none of them on the heap.
 #pragma once
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,12 +23,14 @@ class PerAxis {
  public:
   PerAxis() = default;
   PerAxis(std::initializer_list<T> values) : rank_(checked(values.size())) {
-    std::copy(values.begin(), values.end(), begin());
+    fill(values.begin());
   }
   explicit PerAxis(std::span<const T> values) : rank_(checked(values.size())) {
-    std::copy(values.begin(), values.end(), begin());
+    fill(values.begin());
   }
-  PerAxis(std::size_t rank, const T& value) : rank_(checked(rank)) { std::fill_n(begin(), rank, value); }
+  PerAxis(std::size_t rank, const T& value) : rank_(checked(rank)) {
+    for (T& v : *this) v = value;
+  }
 
   std::size_t rank() const { return rank_; }
   T& operator[](std::size_t axis) { return values_[axis]; }
@@ -42,9 +43,17 @@ class PerAxis {
     checked(rank_ + 1);
     values_[rank_++] = value;
   }
-  bool operator==(const PerAxis& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+  bool operator==(const PerAxis& other) const {
+    for (std::size_t axis = 0; axis < rank_; ++axis)
+      if (!(values_[axis] == other.values_[axis])) return false;
+    return rank_ == other.rank_;
+  }
 
  private:
+  template <class Iterator>
+  void fill(Iterator from) {
+    for (T& v : *this) v = *from++;
+  }
   static std::size_t checked(std::size_t rank) {
     if (rank > kMaxRank)
       throw Error(Errc::BadShape, "rank", "at most ", kMaxRank, " axes are supported, got ", rank);

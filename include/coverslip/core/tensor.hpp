@@ -23,7 +23,7 @@ using Bytes = std::shared_ptr<std::byte>;
 // Aligned to kAlign, not initialized. Throws Error(OutOfMemory).
 inline Bytes allocate(std::size_t bytes) {
   constexpr auto align = std::align_val_t{kAlign};
-  auto* data = static_cast<std::byte*>(::operator new(std::max<std::size_t>(bytes, 1), align, std::nothrow));
+  auto* data = static_cast<std::byte*>(::operator new(bytes + (bytes == 0), align, std::nothrow));
   if (data == nullptr)
     throw Error(Errc::OutOfMemory, "memory", "the system does not give ", bytes, " bytes; Options.max_memory sets a limit");
   return Bytes(data, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlign}); });
@@ -120,7 +120,8 @@ class Tensor {
   Tensor(const Shape& shape, std::initializer_list<T> values) : Tensor(TensorType{kDTypeOf<T>, shape}) {
     if (values.size() != this->values<T>().size())
       throw Error(Errc::BadInput, "Tensor", "shape ", shape, " wants ", shape.elements(), " values, got ", values.size());
-    std::copy(values.begin(), values.end(), this->values<T>().begin());
+    std::size_t i = 0;
+    for (const T& value : values) this->values<T>()[i++] = value;
   }
   Tensor(const Tensor& other) : Tensor(other.type_, other.data_ ? allocate(other.type_.bytes()) : nullptr) {
     if (data_) std::memcpy(data_.get(), other.data_.get(), type_.bytes());
@@ -149,7 +150,10 @@ class Tensor {
   // Place of the largest element; the first of equals. f32 only.
   std::size_t argmax() const {
     const auto x = values<float>();
-    return static_cast<std::size_t>(std::max_element(x.begin(), x.end()) - x.begin());
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < x.size(); ++i)
+      if (x[i] > x[best]) best = i;
+    return best;
   }
 
   View view() { return {data_.get(), type_.dtype, Layout::Planar, Box(type_.shape)}; }

@@ -1,5 +1,6 @@
 // The portable network, as a file holds it: values, and nodes in an order in which they can run.
 #pragma once
+#include <algorithm>
 #include <optional>
 
 #include "coverslip/graph/node.hpp"

@@ -1,6 +1,5 @@
 // One operator of the graph, as the file names it.
 #pragma once
-#include <functional>
 #include <map>
 #include <variant>
 

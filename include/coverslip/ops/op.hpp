@@ -1,5 +1,6 @@
 // What the engine knows about an operator (OpDef), and the ways in which a CPU can do one node (Step).
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <optional>
 

@@ -35,7 +35,7 @@ class Executor {
   const Plan& plan() const { return plan_; }
 
   // The plan's inputs and outputs, in its order, of its types. `milliseconds`, where it is not empty, gets a time for
-  // each step. Throws only Error(Cancelled), and what `control.progress` throws.
+  // each step. Throws only Error(Cancelled).
   void run(std::span<const Tensor> inputs, std::span<Tensor> outputs, const RunControl& control,
            std::span<double> milliseconds = {}) {
     for (std::size_t i = 0; i < inputs.size(); ++i) memory_[plan_.inputs[i]] = inputs[i].memory().get();
@@ -53,7 +53,7 @@ class Executor {
           if (!milliseconds.empty())
             milliseconds[s] += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
           done += plan_.steps[s].step.nanoseconds / static_cast<double>(stretch.slabs.size());
-          if (control.progress) control.progress(std::min(1.0, done / predicted_));
+          if (control.progress != nullptr) control.progress->store(std::min(1.0, done / predicted_));
         }
   }
 

@@ -1,6 +1,7 @@
 // Model behind the public API.
 #pragma once
 #include "coverslip/coverslip.hpp"
+#include "coverslip/graph/graph.hpp"
 #include "coverslip/graph/pack_store.hpp"
 
 namespace coverslip {

@@ -1,5 +1,7 @@
 // Preprocess: pixels to the input of a network.
 #pragma once
+#include <algorithm>
+
 #include "coverslip/coverslip.hpp"
 
 namespace coverslip {
