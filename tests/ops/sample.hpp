@@ -65,15 +65,16 @@ class Sample {
 
   // The first output as the reference makes it from buffers of that kind.
   Tensor reference(Layout layout = Layout::Planar, Room room = Room::Exact) const {
-    return by_reference(node_, inputs_, layout, room);
+    return evaluate(op_.reference, node_, inputs_, layout, room);
   }
-  // What rounding errors are measured by: the reference of the inputs' magnitudes, before a fused activation.
+  // What rounding errors are measured by.
   Tensor magnitudes() const {
+    if (op_.magnitudes != nullptr) return evaluate(op_.magnitudes, node_, inputs_, Layout::Planar, Room::Exact);
     Node plain = node_;
     for (const char* key : {"activation", "activation_alpha", "activation_beta"}) plain.attributes.erase(key);
     std::vector<Tensor> inputs;
     for (const Tensor& t : inputs_) inputs.push_back(magnitudes_of(t));
-    return by_reference(plain, inputs, Layout::Planar, Room::Exact);
+    return evaluate(op_.reference, plain, inputs, Layout::Planar, Room::Exact);
   }
 
   // All inputs of a step as it reads them, holding nothing but what it needs for the box.
@@ -116,7 +117,8 @@ class Sample {
   }
 
  private:
-  Tensor by_reference(const Node& node, const std::vector<Tensor>& inputs, Layout layout, Room room) const {
+  using Reference = void (*)(const Node&, Inputs, Outputs);
+  Tensor evaluate(Reference f, const Node& node, const std::vector<Tensor>& inputs, Layout layout, Room room) const {
     std::list<Buffer> buffers;
     std::vector<View> views;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -132,7 +134,7 @@ class Sample {
     std::vector<View> made;
     for (const TensorType& type : outputs_)
       made.push_back(results.emplace_back(type.dtype, layout, Box(type.shape), room).view);
-    op_.reference(node, views, made);
+    f(node, views, made);
     Tensor first(output());
     View to = first.view();
     copy_elements(made[0], to, to.held());

@@ -6,6 +6,8 @@
 #define COVERSLIP_KERNELS_ALL_INL_H_
 #endif
 
+#include "coverslip/kernels/affine-inl.h"
+#include "coverslip/kernels/binary-inl.h"
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/kernels/unary-inl.h"
@@ -19,7 +21,9 @@ inline const KernelTable* Table() {
                                       .f32_lanes = hn::MaxLanes(hn::ScalableTag<float>()),
                                       .has_fma = HWY_NATIVE_FMA != 0,
                                       .peak = kPeak,
-                                      .unary = kUnary};
+                                      .unary = kUnary,
+                                      .binary = kBinary,
+                                      .affine = kAffine};
   return &kTable;
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "coverslip/kernels/affine.hpp"
+#include "coverslip/kernels/binary.hpp"
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/unary.hpp"
 
@@ -18,6 +20,8 @@ struct KernelTable {
   bool has_fma;
   PeakKernels peak;
   UnaryKernels unary;
+  BinaryKernels binary;
+  AffineKernels affine;
 };
 
 // Those that this CPU runs and that were compiled, best first, never empty.

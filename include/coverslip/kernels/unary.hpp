@@ -1,13 +1,14 @@
 // Contracts of the elementwise kernels of one input.
 #pragma once
-#include <cstddef>
+#include "coverslip/kernels/epilogue.hpp"
+#include "coverslip/kernels/rows.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 
-// x and y may be the same array, n may be anything, no alignment needed.
+// x and y may be the same array.
 struct UnaryKernels {
-  void (*leaky_relu)(const float* x, float* y, std::size_t n, float slope);
+  void (*activate)(const float* x, float* y, const Rows& rows, const Epilogue& epilogue);
 };
 
 }  // namespace v0

@@ -92,7 +92,10 @@ struct OpDef {
   void (*reference)(const Node&, Inputs, Outputs);                           // whole values, in double, any strides
   // Candidates, of which the planner takes one. None, or no function: the reference runs.
   std::vector<Step> (*plan)(const Node&, const Types&, Constants, const PlanContext&) = nullptr;
-  double (*tolerance)(const Node&, const Types&) = nullptr;  // |fast - reference| <= tolerance * reference of magnitudes
+  double (*tolerance)(const Node&, const Types&) = nullptr;  // |fast - reference| <= tolerance * magnitude
+  // Of the first output: the sums of the magnitudes of all terms, before a fused activation. Null: the reference of the
+  // inputs' magnitudes. Where the result itself is bigger, that counts.
+  void (*magnitudes)(const Node&, Inputs, Outputs) = nullptr;
   std::vector<Case> (*cases)() = nullptr;
   bool of_types = false;  // the outputs follow from the input types alone (Shape): known when planning
 };

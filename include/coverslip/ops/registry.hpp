@@ -1,12 +1,14 @@
 // The list of all operator families.
 #pragma once
 #include "coverslip/ops/activation.hpp"
+#include "coverslip/ops/batch_norm.hpp"
+#include "coverslip/ops/binary.hpp"
 #include "coverslip/ops/identity.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 
-inline constexpr std::span<const OpDef> kFamilies[] = {ops::kActivation, ops::kIdentity};
+inline constexpr std::span<const OpDef> kFamilies[] = {ops::kActivation, ops::kBatchNorm, ops::kBinary, ops::kIdentity};
 
 inline const OpDef* find_op(std::string_view name) {
   for (const auto family : kFamilies)

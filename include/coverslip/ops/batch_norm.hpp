@@ -1,0 +1,131 @@
+// BatchNormalization with known statistics: X [N,C,...], then scale, B, mean and var, all [C]. May carry an activation.
+#pragma once
+#include "coverslip/ops/elementwise.hpp"
+#include "coverslip/ops/fused.hpp"
+#include "coverslip/ops/nest.hpp"
+
+namespace coverslip::inline v0::ops {
+
+inline Types batch_norm_type(const Node& node, const Types& in, Constants) {
+  want_inputs(node, in, 5, 5);
+  want_dtype(node, in, DType::f32);
+  if (node.attr<Dim>("training_mode", 0) != 0)
+    throw Error(Errc::Unsupported, node.label(), "training_mode is set; export the model for inference");
+  if (in[0].shape.rank() < 2) throw Error(Errc::BadShape, node.label(), "input is ", in[0].shape, ", N x C x ... wanted");
+  for (std::size_t i = 1; i < 5; ++i)
+    if (in[i].shape != Shape{in[0].shape[1]})
+      throw Error(Errc::BadShape, node.label(), "input ", i, " is ", in[i].shape, ", ", in[0].shape[1], " channels wanted");
+  epilogue_of(node);
+  return {in[0]};
+}
+
+inline std::vector<Box> batch_norm_needed(const Node&, const Types&, const Box& output) {
+  const Box channels{output[1]};
+  return {output, channels, channels, channels, channels};
+}
+
+inline float epsilon_of(const Node& node) { return node.attr("epsilon", 1e-5f); }
+
+inline void batch_norm(const Node& node, Inputs in, Outputs out) {
+  const Epilogue epilogue = epilogue_of(node);
+  const double epsilon = epsilon_of(node);
+  for_each(out[0].held(), [&](const Index& at) {
+    const auto parameter = [&](std::size_t i) { return double{*in[i].as<float>({at[1]})}; };
+    const double x = *in[0].as<float>(at);
+    const double y = (x - parameter(3)) / std::sqrt(parameter(4) + epsilon) * parameter(1) + parameter(2);
+    *out[0].as<float>(at) = static_cast<float>(activate(epilogue, y));
+  });
+}
+
+// The mean is subtracted, so magnitudes must not cancel there.
+inline void batch_norm_magnitudes(const Node& node, Inputs in, Outputs out) {
+  const double epsilon = epsilon_of(node);
+  for_each(out[0].held(), [&](const Index& at) {
+    const auto size = [&](std::size_t i) { return std::abs(double{*in[i].as<float>({at[1]})}); };
+    const double x = std::abs(double{*in[0].as<float>(at)});
+    *out[0].as<float>(at) = static_cast<float>((x + size(3)) / std::sqrt(size(4) + epsilon) * size(1) + size(2));
+  });
+}
+
+inline Tensor inverse_deviation(const Tensor& variance, float epsilon) {
+  Tensor inverse(variance.type());
+  const auto from = variance.values<float>();
+  const auto to = inverse.values<float>();
+  for (std::size_t c = 0; c < to.size(); ++c) to[c] = static_cast<float>(1 / std::sqrt(double{from[c]} + double{epsilon}));
+  return inverse;
+}
+
+inline void run_batch_norm(const AffineKernels& kernels, const Epilogue& epilogue, Inputs in, View& y, const Box& box,
+                           std::byte* scratch) {
+  if (box.shape().elements() == 0) return;
+  const Index first{box[1].begin};
+  auto* scale = reinterpret_cast<float*>(scratch);
+  const float *given = in[1].as<float>(first), *inverse = in[4].as<float>(first);
+  for (Dim c = 0; c < box[1].extent(); ++c) scale[c] = given[c] * inverse[c];
+
+  Index channel(box.rank(), 0);
+  channel[1] = 1;
+  Nest<3> nest(box.shape(), {in[0].strides(), channel, y.strides()});
+  nest.want_unit_strides();
+  const bool single = nest.inner().strides[1] == 0 || nest.inner().extent == 1;
+  const float *x = in[0].as<float>(box.origin()), *mean = in[3].as<float>(first), *bias = in[2].as<float>(first);
+  float* to = y.as<float>(box.origin());
+  nest.for_each_plane([&](const auto& at) {
+    const AffineParameters parameters{mean + at[1], scale + at[1], bias + at[1], single, nest.outer().strides[1]};
+    kernels.run(x + at[0], to + at[2], nest.plane(), parameters, epilogue);
+  });
+}
+
+inline std::vector<Step> plan_batch_norm(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+  if (constants[4] == nullptr) return {};
+  const float epsilon = epsilon_of(node);
+  Step step{.kernel = "affine",
+            .cuts = any_axis(in[0].shape.rank()),
+            .scratch_bytes = in[1].bytes(),
+            .nanoseconds = pass_nanoseconds(2 * in[0].bytes()),
+            .in_place = 0,
+            .run = [kernels = context.kernels.affine, epilogue = epilogue_of(node)](
+                       Inputs x, Outputs y, const Box& box, std::byte* scratch) {
+              run_batch_norm(kernels, epilogue, x, y[0], box, scratch);
+            }};
+  auto candidates = in_each_layout(5, 1, std::move(step));
+  const std::string packing = "inverse_deviation_" + std::to_string(std::bit_cast<std::uint32_t>(epsilon));
+  for (Step& candidate : candidates)
+    candidate.inputs[4] = {.packing = packing, .pack = [epsilon](const Tensor& var) { return inverse_deviation(var, epsilon); }};
+  return candidates;
+}
+
+// Roundings: of the deviation, of scale over it, of the difference, the product, the sum, and of the reference; the
+// activation may add those of its own.
+inline double batch_norm_tolerance(const Node& node, const Types&) {
+  const Epilogue epilogue = epilogue_of(node);
+  const double steepness = 1 + std::abs(double{epilogue.alpha});
+  return epilogue.activation == Activation::Sigmoid ? 16 * 0x1p-24 : 8 * steepness * 0x1p-24;
+}
+
+inline std::vector<Case> batch_norm_cases() {
+  const auto with = [](const Shape& x, Attributes attributes, bool bench = false) {
+    Tensor variance({DType::f32, {x[1]}});
+    float v = 0.04f;
+    for (float& each : variance.values<float>()) each = v = v > 3 ? v - 2.9f : v + 0.31f;
+    const Shape c{x[1]};
+    return Case{"BatchNormalization",
+                std::move(attributes),
+                {data(x), weights(c), weights(c), weights(c), given(std::move(variance))},
+                bench};
+  };
+  std::vector<Case> cases{with({2, 3, 5, 7}, {}), with({1, 33, 3, 3}, {{"epsilon", 0.01f}}), with({3, 17}, {}),
+                          with({2, 5, 9}, {{"activation", "Relu"}}), with({1, 6, 3, 2, 5}, {{"activation", "Relu"}}),
+                          with({1, 64, 56, 56}, {{"activation", "Relu"}}, true)};
+  for (const char* activation : {"LeakyRelu", "Clip", "Sigmoid", "HardSigmoid"})
+    cases.push_back(with({1, 18, 3, 5}, {{"activation", activation}}));
+  return cases;
+}
+
+inline constexpr OpDef kBatchNorm[] = {
+    {.name = "BatchNormalization", .infer = batch_norm_type, .needed = batch_norm_needed, .reference = batch_norm,
+     .plan = plan_batch_norm, .tolerance = batch_norm_tolerance, .magnitudes = batch_norm_magnitudes,
+     .cases = batch_norm_cases},
+};
+
+}  // namespace coverslip::inline v0::ops
