@@ -1,0 +1,99 @@
+// Decoding of pictures, by stb_image.
+#pragma once
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstring>
+
+#include "coverslip/image/stb-impl.hpp"
+#include "coverslip/image/structure-impl.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+namespace image {
+
+// What stb may hold at once: planes, coefficients and copies of the pixels, padded to blocks, and copies of the file.
+inline std::size_t decoding_bytes(const PictureInfo& info, std::size_t file_bytes) {
+  const auto padded = [](int n) { return static_cast<std::size_t>(n) + 64; };
+  return 32 * padded(info.width) * padded(info.height) + 4 * file_bytes;
+}
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using OpenFile = std::unique_ptr<std::FILE, CloseFile>;
+
+inline std::vector<std::byte> read_file(const std::string& path) {
+  const auto fail = [&](const char* what) { throw Error(Errc::Io, path, what, std::strerror(errno)); };
+  const OpenFile file(std::fopen(path.c_str(), "rb"));
+  if (!file) fail("cannot be opened: ");
+  std::vector<std::byte> bytes;
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  for (std::size_t got = kPiece; got == kPiece;) {
+    const std::size_t before = bytes.size();
+    if (before > INT_MAX) throw Error(Errc::OverBudget, path, "a picture file has at most ", INT_MAX, " bytes");
+    bytes.resize(before + kPiece);
+    got = std::fread(bytes.data() + before, 1, kPiece, file.get());
+    bytes.resize(before + got);
+  }
+  if (std::ferror(file.get())) fail("cannot be read: ");
+  return bytes;
+}
+
+}  // namespace image
+
+PictureInfo picture_info(std::span<const std::byte> bytes, const DecodeLimits& limits, std::string_view name) {
+  constexpr unsigned char kPng[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  constexpr unsigned char kJpeg[] = {0xFF, 0xD8, 0xFF};
+  const auto begins_with = [&](const auto& magic) {
+    return bytes.size() >= sizeof magic && std::memcmp(bytes.data(), magic, sizeof magic) == 0;
+  };
+  const image::FileView file(bytes, name);
+  if (bytes.size() > INT_MAX) file.fail_with(Errc::OverBudget, 0, "a picture file has at most ", INT_MAX, " bytes");
+  const bool png = begins_with(kPng);
+  if (!png && !begins_with(kJpeg))
+    file.fail(0, bytes.empty() ? "the file is empty" : "neither a PNG nor a JPEG; convert it to PNG");
+  const PictureInfo info = png ? image::png_info(file) : image::jpeg_info(file);
+  const auto pixels = static_cast<std::uint64_t>(info.width) * static_cast<std::uint64_t>(info.height);
+  if (pixels > limits.max_pixels)
+    file.fail_with(Errc::OverBudget, 0, info.width, "x", info.height, " pixels, the limit is ", limits.max_pixels,
+                   "; cut the picture, or raise DecodeLimits::max_pixels");
+  if (pixels / limits.max_pixels_per_byte > bytes.size())
+    file.fail_with(Errc::OverBudget, 0, info.width, "x", info.height, " pixels in ", bytes.size(),
+                   " bytes, the limit is ", limits.max_pixels_per_byte, " a byte: no ordinary picture is so small");
+  return info;
+}
+
+Image decode(std::span<const std::byte> bytes, const DecodeLimits& limits, std::string_view name) {
+  const PictureInfo info = picture_info(bytes, limits, name);
+  const image::FileView file(bytes, name);
+  image::Budget budget(image::decoding_bytes(info, bytes.size()));
+  const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
+  const int size = static_cast<int>(bytes.size());
+  int width = 0, height = 0, in_file = 0;
+  const void* decoded =
+      info.bits == 16
+          ? static_cast<const void*>(stbi_load_16_from_memory(data, size, &width, &height, &in_file, info.channels))
+          : stbi_load_from_memory(data, size, &width, &height, &in_file, info.channels);
+  if (budget.exceeded()) file.fail_with(Errc::OverBudget, 0, "decoding wants more memory than such a picture should");
+  if (decoded == nullptr && std::strcmp(stbi_failure_reason(), "outofmem") == 0)
+    file.fail_with(Errc::OutOfMemory, 0, "no memory to decode ", info.width, "x", info.height, " pixels");
+  if (decoded == nullptr)
+    file.fail(0, "cannot be decoded (", stbi_failure_reason(), "); the file is damaged, get another copy");
+  if (width != info.width || height != info.height) file.fail(0, "the file speaks of two sizes");
+  Image result(width, height, info.channels);
+  if (info.bits == 16) {
+    const auto* wide = static_cast<const stbi__uint16*>(decoded);
+    for (std::uint8_t& x : result.pixels) x = static_cast<std::uint8_t>((*wide++ + 128u) / 257u);
+  } else {
+    std::memcpy(result.pixels.data(), decoded, result.pixels.size());
+  }
+  return result;
+}
+
+Image load_image(const std::string& path, const DecodeLimits& limits) {
+  return decode(image::read_file(path), limits, path);
+}
+
+}  // namespace v0
+}  // namespace coverslip
