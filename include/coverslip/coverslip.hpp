@@ -19,10 +19,10 @@ constexpr std::string_view to_string(Target target) { return kTargetNames[static
 enum class Precision : std::uint8_t { AsFile, Float32, Bfloat16, Int8 };
 
 struct Options {
-  int threads = 0;                              // 0: as many as the quota, cpuset and affinity allow
-  Precision precision = Precision::AsFile;      // of the arithmetic
-  std::optional<Target> target{};               // none: the best that this CPU runs
-  std::size_t max_memory = 0;                   // bytes for weights, packed weights, values and scratch; 0: no limit
+  int threads = 0;                          // 0: as many as quota, cpuset and affinity allow; never more than cores
+  Precision precision = Precision::AsFile;  // of the arithmetic
+  std::optional<Target> target{};           // none: the best that this CPU runs
+  std::size_t max_memory = 0;               // bytes for weights, packed weights, values and scratch; 0: no limit
 };
 
 // An input or output of a model. Free dimensions are kFree.
@@ -55,7 +55,7 @@ class Model {
   Preprocess preprocess() const;                   // Throws Error(BadInput) where the file has none
   const Graph& graph() const;
   std::string_view meta(std::string_view key) const;  // empty: not in the file
-  std::string_view id() const;                        // hash of the file's structure and weights; empty: not from a file
+  std::string_view id() const;  // hash of the file's structure and weights; empty: not from a file
   std::size_t weight_bytes() const;
   std::size_t packed_bytes() const;  // of weights as kernels want them, for all Sessions so far
 
@@ -72,8 +72,8 @@ class Model {
 
 // For a run that may take long: another thread sets and watches these.
 struct RunControl {
-  const std::atomic<bool>* stop = nullptr;   // read between boxes; once true, the run throws Error(Cancelled)
-  std::atomic<double>* progress = nullptr;   // written between boxes: the share that is done, from 0 to 1
+  const std::atomic<bool>* stop = nullptr;  // read between boxes; once true, the run throws Error(Cancelled)
+  std::atomic<double>* progress = nullptr;  // written between boxes: the share that is done, from 0 to 1
 };
 
 struct StepInfo {
@@ -111,7 +111,7 @@ class Session {
   Tensor run(const Tensor& input, const RunControl& control = {});
 
   // Of the model's own shapes, or of those given (needed where the model's are free). Plans if that was not done yet.
-  std::string describe(std::span<const Shape> input_shapes = {});         // a line for each step, then the memory
+  std::string describe(std::span<const Shape> input_shapes = {});  // a line for each step, then the memory
   std::vector<StepInfo> steps(std::span<const Shape> input_shapes = {});
   MemoryUse memory(std::span<const Shape> input_shapes = {});
   // Runs once, and times each step.

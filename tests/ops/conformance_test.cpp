@@ -128,7 +128,8 @@ void check_same_bytes(const Sample& s, const Step& step, const View& whole) {
 }
 
 Box moved(Box box, const Index& by) {
-  for (std::size_t axis = 0; axis < box.rank(); ++axis) box[axis] = {box[axis].begin + by[axis], box[axis].end + by[axis]};
+  for (std::size_t axis = 0; axis < box.rank(); ++axis)
+    box[axis] = {box[axis].begin + by[axis], box[axis].end + by[axis]};
   return box;
 }
 

@@ -1,9 +1,8 @@
 // What the machine grants: cgroup quotas of both versions, read from folders made here.
-#include "coverslip/run/quota.hpp"
-
 #include <filesystem>
 
 #include "coverslip/coverslip.hpp"
+#include "coverslip/run/quota.hpp"
 #include "support.hpp"
 using namespace coverslip;
 

@@ -46,8 +46,8 @@ TEST_CASE("a Session runs every shape that free dimensions allow") {
     const Tensor y = session.run(ramp({DType::f32, {n, 2, 5 + n}}));
     CHECK(y.shape() == Shape{n, 2, 5 + n});
   }
-  CHECK_THROWS_WITH_AS(session.run(ramp({DType::f32, {1, 3, 5}})),
-                       "input 'x': the model wants f32 ?x2x?, got 1x3x5", Error);
+  CHECK_THROWS_WITH_AS(session.run(ramp({DType::f32, {1, 3, 5}})), "input 'x': the model wants f32 ?x2x?, got 1x3x5",
+                       Error);
   CHECK_THROWS_AS(session.describe(), Error);  // which shape?
 }
 

@@ -38,9 +38,9 @@ inline Float16 to_float16(float x) {
   const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000u);
   const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
   const auto with_sign = [sign](std::uint32_t rest) { return Float16{static_cast<std::uint16_t>(sign | rest)}; };
-  if (magnitude > 0x7F800000u) return with_sign(0x7E00u);           // NaN
-  if (magnitude >= 0x477FF000u) return with_sign(0x7C00u);          // rounds to infinity
-  if (magnitude >= 0x38800000u) {                                   // normal: the carry may raise the exponent
+  if (magnitude > 0x7F800000u) return with_sign(0x7E00u);   // NaN
+  if (magnitude >= 0x477FF000u) return with_sign(0x7C00u);  // rounds to infinity
+  if (magnitude >= 0x38800000u) {                           // normal: the carry may raise the exponent
     const std::uint32_t rounded = magnitude + 0xFFFu + (magnitude >> 13 & 1u);
     return with_sign((rounded - 0x38000000u) >> 13);
   }

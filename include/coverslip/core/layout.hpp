@@ -10,9 +10,7 @@ inline namespace v0 {
 enum class Layout : std::uint8_t { Planar, ChannelsLast };  // N,C,[D,]H,W and N,[D,]H,W,C
 inline constexpr Layout kLayouts[] = {Layout::Planar, Layout::ChannelsLast};
 
-constexpr std::string_view to_string(Layout layout) {
-  return layout == Layout::Planar ? "planar" : "channels-last";
-}
+constexpr std::string_view to_string(Layout layout) { return layout == Layout::Planar ? "planar" : "channels-last"; }
 
 // Dense strides in elements. Below rank 3 both layouts are the same.
 inline Index strides_of(Layout layout, const Shape& shape) {

@@ -22,12 +22,8 @@ template <class T>
 class PerAxis {
  public:
   PerAxis() = default;
-  PerAxis(std::initializer_list<T> values) : rank_(checked(values.size())) {
-    fill(values.begin());
-  }
-  explicit PerAxis(std::span<const T> values) : rank_(checked(values.size())) {
-    fill(values.begin());
-  }
+  PerAxis(std::initializer_list<T> values) : rank_(checked(values.size())) { fill(values.begin()); }
+  explicit PerAxis(std::span<const T> values) : rank_(checked(values.size())) { fill(values.begin()); }
   PerAxis(std::size_t rank, const T& value) : rank_(checked(rank)) {
     for (T& v : *this) v = value;
   }
@@ -55,8 +51,7 @@ class PerAxis {
     for (T& v : *this) v = *from++;
   }
   static std::size_t checked(std::size_t rank) {
-    if (rank > kMaxRank)
-      throw Error(Errc::BadShape, "rank", "at most ", kMaxRank, " axes are supported, got ", rank);
+    if (rank > kMaxRank) throw Error(Errc::BadShape, "rank", "at most ", kMaxRank, " axes are supported, got ", rank);
     return rank;
   }
   std::size_t rank_ = 0;

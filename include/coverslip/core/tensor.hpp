@@ -25,8 +25,9 @@ inline Bytes allocate(std::size_t bytes) {
   constexpr auto align = std::align_val_t{kAlign};
   auto* data = static_cast<std::byte*>(::operator new(bytes + (bytes == 0), align, std::nothrow));
   if (data == nullptr)
-    throw Error(Errc::OutOfMemory, "memory", "the system does not give ", bytes, " bytes; Options.max_memory sets a limit");
-  return Bytes(data, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlign}); });
+    throw Error(Errc::OutOfMemory, "memory", "the system does not give ", bytes,
+                " bytes; Options.max_memory sets a limit");
+  return Bytes(data, [](std::byte* p) { ::operator delete (p, std::align_val_t{kAlign}); });
 }
 
 struct TensorType {
@@ -119,7 +120,8 @@ class Tensor {
   template <class T>
   Tensor(const Shape& shape, std::initializer_list<T> values) : Tensor(TensorType{kDTypeOf<T>, shape}) {
     if (values.size() != this->values<T>().size())
-      throw Error(Errc::BadInput, "Tensor", "shape ", shape, " wants ", shape.elements(), " values, got ", values.size());
+      throw Error(Errc::BadInput, "Tensor", "shape ", shape, " wants ", shape.elements(), " values, got ",
+                  values.size());
     std::size_t i = 0;
     for (const T& value : values) this->values<T>()[i++] = value;
   }

@@ -11,9 +11,9 @@ inline namespace v0 {
 
 struct Value {
   std::string name{};
-  TensorType type{};                                 // of inputs and constants (dimensions of inputs may be kFree);
-                                                     // of others what the file claims, to be compared with what the plan infers
-  std::shared_ptr<const Tensor> constant{};          // null: made by a node, or an input
+  TensorType type{};                         // of inputs and constants (dimensions of inputs may be kFree);
+                                             // of others what the file claims, to be compared with what the plan infers
+  std::shared_ptr<const Tensor> constant{};  // null: made by a node, or an input
 };
 
 // A seeded input and samples of the right answers, which `verify` runs on the user's own machine. See docs/FORMAT.md.

@@ -71,8 +71,10 @@ class Lowering {
     Step step = ops::copy_step(types[0], plan_.values[v].layout, layout);
     plan_.values.push_back({.type = types[0], .layout = layout});
     const ValueId to = plan_.values.size() - 1;
-    plan_.steps.push_back({&ops::kIdentity[0], {.op = "Identity", .name = "reorder", .inputs = {v}, .outputs = {to}},
-                           types, std::move(step)});
+    plan_.steps.push_back({&ops::kIdentity[0],
+                           {.op = "Identity", .name = "reorder", .inputs = {v}, .outputs = {to}},
+                           types,
+                           std::move(step)});
     return to;
   }
 

@@ -23,7 +23,8 @@ inline std::vector<Life> lives_of(const Plan& plan) {
     for (std::size_t s = stretch.begin; s < stretch.end; ++s) {
       const Node& node = plan.steps[s].node;
       for (const ValueId v : node.outputs)
-        lives[plan.values[v].inside].touch(s + 1 == stretch.end ? stretch.begin : s, s + 1 == stretch.end ? stretch.end - 1 : s);
+        lives[plan.values[v].inside].touch(s + 1 == stretch.end ? stretch.begin : s,
+                                           s + 1 == stretch.end ? stretch.end - 1 : s);
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         if (!node.has(i)) continue;
         const bool inner = s > stretch.begin && node.inputs[i] == plan.steps[s - 1].node.outputs[0];
@@ -64,7 +65,8 @@ inline void place_values(Plan& plan) {
       if (lives[other].overlaps(lives[v]) && value.offset + value.bytes > o.offset)
         value.offset = std::max(value.offset, aligned(o.offset + o.bytes));
     }
-    placed.insert(std::ranges::upper_bound(placed, value.offset, {}, [&](ValueId p) { return plan.values[p].offset; }), v);
+    placed.insert(std::ranges::upper_bound(placed, value.offset, {}, [&](ValueId p) { return plan.values[p].offset; }),
+                  v);
     plan.arena_bytes = std::max(plan.arena_bytes, value.offset + value.bytes);
   }
 }

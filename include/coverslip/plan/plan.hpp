@@ -16,8 +16,8 @@ struct PlannedValue {
 
   // Where a whole value lies: in its own memory (inside == its own id), or inside that of another value.
   ValueId inside = kNoValue;
-  Dim first = 0;     // element of that memory which is this value's first
-  Index strides{};   // in elements
+  Dim first = 0;    // element of that memory which is this value's first
+  Index strides{};  // in elements
 
   std::size_t bytes = 0, offset = 0;  // in the arena, of a value with memory of its own: the largest part ever held
 };

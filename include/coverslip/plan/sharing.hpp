@@ -97,7 +97,8 @@ class Sharing {
     if (!step.node.has(*step.step.in_place)) return;
     const ValueId in = step.node.inputs[*step.step.in_place], out = step.node.outputs[0];
     const bool last = last_reader_[in] == s && std::ranges::count(step.node.inputs, in) == 1;
-    const bool alone = std::ranges::none_of(plan_.values, [&](const PlannedValue& v) { return &v != &value(in) && v.inside == in; });
+    const bool alone =
+        std::ranges::none_of(plan_.values, [&](const PlannedValue& v) { return &v != &value(in) && v.inside == in; });
     if (movable(in) && movable(out) && last && alone && value(in).strides == value(out).strides &&
         value(in).type.bytes() == value(out).type.bytes())
       put(out, in, 0, value(out).strides);

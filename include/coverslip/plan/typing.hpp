@@ -78,7 +78,8 @@ class Typing {
     }
     const Types made = open.op->infer(open.node, open.types, constants);
     if (made.size() != node.outputs.size())
-      throw Error(Errc::BadModel, node.label(), "makes ", made.size(), " outputs, the node names ", node.outputs.size());
+      throw Error(Errc::BadModel, node.label(), "makes ", made.size(), " outputs, the node names ",
+                  node.outputs.size());
     for (std::size_t i = 0; i < made.size(); ++i) compare(node, made[i], graph_.values.at(node.outputs[i]).type);
     if (fold(open, made, constants, node.outputs)) return;
     for (std::size_t i = 0; i < made.size(); ++i) open.node.outputs[i] = add({.type = made[i]}, node.outputs[i]);
@@ -103,8 +104,9 @@ class Typing {
       if (type.shape.elements() > kMostElements) return false;
     std::vector<View> in, out;
     for (std::size_t i = 0; i < constants.size(); ++i)
-      in.push_back(constants[i] != nullptr ? constants[i]->view()
-                                           : View(nullptr, open.types[i].dtype, Layout::Planar, Box(open.types[i].shape)));
+      in.push_back(constants[i] != nullptr
+                       ? constants[i]->view()
+                       : View(nullptr, open.types[i].dtype, Layout::Planar, Box(open.types[i].shape)));
     std::vector<std::shared_ptr<Tensor>> results;
     for (const TensorType& type : made) out.push_back(results.emplace_back(std::make_shared<Tensor>(type))->view());
     open.op->reference(open.node, in, out);

@@ -1,5 +1,6 @@
 // Runs a plan on threads; the only user of oneTBB.
 #pragma once
+#include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
@@ -12,6 +13,11 @@
 
 namespace coverslip {
 inline namespace v0 {
+
+// More threads than this oneTBB does not start; a tbb::global_control of the program may raise it above the cores.
+inline int most_threads() {
+  return static_cast<int>(tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism));
+}
 
 class Executor {
  public:
@@ -51,7 +57,8 @@ class Executor {
           run(plan_.steps[s], boxes[i], i + 1 < boxes.size());
           if (stopped()) throw Error(Errc::Cancelled, "run", "stopped as asked; nothing was made");
           if (!milliseconds.empty())
-            milliseconds[s] += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+            milliseconds[s] +=
+                std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
           done += plan_.steps[s].step.nanoseconds / static_cast<double>(stretch.slabs.size());
           if (control.progress != nullptr) control.progress->store(std::min(1.0, done / predicted_));
         }

@@ -10,7 +10,8 @@ inline namespace v0 {
 
 Model Model::load(const std::string& path) {
   const MappedFile file = map_file(path);
-  auto state = std::make_shared<State>(read_graph(file.bytes, file.size), [file](const Tensor& t) { file.give_back(t); });
+  auto state =
+      std::make_shared<State>(read_graph(file.bytes, file.size), [file](const Tensor& t) { file.give_back(t); });
   state->file = file.bytes;
   state->file_size = file.size;
   state->id = model_id(file.bytes.get(), file.size);

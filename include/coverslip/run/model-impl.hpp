@@ -15,7 +15,9 @@ struct Model::State {
     for (const Value& value : graph.values)
       if (value.constant) weight_bytes += value.constant->type().bytes();
   }
-  Port port(ValueId v) const { return {graph.values.at(v).name, graph.values.at(v).type.dtype, graph.values.at(v).type.shape}; }
+  Port port(ValueId v) const {
+    return {graph.values.at(v).name, graph.values.at(v).type.dtype, graph.values.at(v).type.shape};
+  }
 
   Graph graph;
   PackStore packs;
@@ -42,7 +44,8 @@ std::string Model::label(std::size_t index) const {
 
 Preprocess Model::preprocess() const {
   if (!state_->graph.preprocess)
-    throw Error(Errc::BadInput, "preprocess", "the file does not say how pixels become its input; convert it with --preprocess, "
+    throw Error(Errc::BadInput, "preprocess",
+                "the file does not say how pixels become its input; convert it with --preprocess, "
                 "or fill a coverslip::Preprocess");
   return *state_->graph.preprocess;
 }

@@ -21,7 +21,8 @@ inline double quota_in(const std::string& directory) {
 }
 
 // The smallest quota of this process' group and of those above it; 0: no limit.
-inline double cgroup_quota(const std::string& root = "/sys/fs/cgroup", const std::string& groups = "/proc/self/cgroup") {
+inline double cgroup_quota(const std::string& root = "/sys/fs/cgroup",
+                           const std::string& groups = "/proc/self/cgroup") {
   double least = 0;
   const auto take = [&](double quota) { least = quota > 0 && (least == 0 || quota < least) ? quota : least; };
   std::ifstream file(groups);

@@ -10,7 +10,7 @@ inline namespace v0 {
 
 struct Session::State {
   State(const Model& m, const Options& options)
-      : model(m), threads(options.threads > 0 ? options.threads : cpu().threads) {
+      : model(m), threads(std::min(options.threads > 0 ? options.threads : cpu().threads, most_threads())) {
     if (options.threads < 0 || options.threads > kMostThreads)
       throw Error(Errc::BadInput, "threads", "wants 0 to ", kMostThreads, ", got ", options.threads);
     if (options.precision == Precision::Bfloat16 || options.precision == Precision::Int8)
@@ -70,7 +70,8 @@ class Hold {
  public:
   explicit Hold(std::atomic_flag& busy) : busy_(busy) {
     if (busy_.test_and_set(std::memory_order_acquire))
-      throw Error(Errc::Busy, "Session", "another thread runs it; give each thread a copy, they share plan and weights");
+      throw Error(Errc::Busy, "Session",
+                  "another thread runs it; give each thread a copy, they share plan and weights");
   }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
@@ -90,8 +91,8 @@ std::vector<StepInfo> infos_of(const Plan& plan) {
   std::vector<StepInfo> infos;
   for (const PlannedStep& s : plan.steps) {
     const PlannedValue& out = plan.values[s.node.outputs[0]];
-    infos.push_back({s.node.label(), s.step.kernel, out.type, out.layout, s.step.multiply_adds,
-                     s.step.nanoseconds * 1e-6, 0});
+    infos.push_back(
+        {s.node.label(), s.step.kernel, out.type, out.layout, s.step.multiply_adds, s.step.nanoseconds * 1e-6, 0});
   }
   return infos;
 }
@@ -148,9 +149,12 @@ MemoryUse Session::memory(std::span<const Shape> input_shapes) {
 std::string Session::describe(std::span<const Shape> input_shapes) {
   std::string text;
   for (const StepInfo& step : steps(input_shapes))
-    text += step.node + ": " + step.kernel + " -> " + to_string(step.output) + " " + std::string(to_string(step.layout)) + "\n";
+    text += step.node + ": " + step.kernel + " -> " + to_string(step.output) + " " +
+            std::string(to_string(step.layout)) + "\n";
   const MemoryUse use = memory(input_shapes);
-  const auto line = [&](const char* what, std::size_t bytes) { text += std::string(what) + ": " + std::to_string(bytes) + " bytes\n"; };
+  const auto line = [&](const char* what, std::size_t bytes) {
+    text += std::string(what) + ": " + std::to_string(bytes) + " bytes\n";
+  };
   line("values", use.values);
   line("scratch", use.scratch);
   line("packed weights", use.packed);
