@@ -39,9 +39,11 @@ macro(coverslip_fetch name repository commit)
   FetchContent_MakeAvailable(${name})
 endmacro()
 
-find_package(TBB CONFIG REQUIRED)
+find_package(TBB CONFIG QUIET)
+if(NOT TBB_FOUND)
+  message(FATAL_ERROR "coverslip: no oneTBB. Install it (Debian: libtbb-dev, Homebrew: tbb), or say where it is: CMAKE_PREFIX_PATH.")
+endif()
 
-# A Highway that an earlier run took from the packages is found by the path kept in the cache.
 find_package(hwy 1.2 CONFIG QUIET)
 if(NOT hwy_FOUND AND NOT TARGET hwy AND COVERSLIP_FETCH)
   set(HWY_ENABLE_TESTS OFF CACHE BOOL "" FORCE)
