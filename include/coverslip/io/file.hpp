@@ -1,6 +1,7 @@
 // Brings a file into memory: mapped where the system can, read where it cannot.
 #pragma once
 #include <fstream>
+#include <functional>
 
 #include "coverslip/io/reader.hpp"
 
@@ -78,6 +79,19 @@ inline FileBytes open_file(const std::string& path, const Limits& limits = {}) {
   if (!file.read(reinterpret_cast<char*>(bytes.data.get()), static_cast<std::streamsize>(size)))
     throw Error(Errc::Io, path, "cannot be read");
   return bytes;
+#endif
+}
+
+// Lets the system take back the pages that hold nothing but this constant: they are read again when they are asked for.
+// Without a mapping it does nothing.
+inline void give_back([[maybe_unused]] const FileBytes& file, [[maybe_unused]] const Tensor& constant) {
+#ifdef COVERSLIP_HAS_MMAP
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<std::uintptr_t>(constant.data());
+  const auto begin = (first + page - 1) / page * page, end = (first + constant.type().bytes()) / page * page;
+  const std::byte* data = file.data.get();
+  const bool inside = !std::less<>()(constant.data(), data) && std::less<>()(constant.data(), data + file.size);
+  if (inside && begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 #endif
 }
 

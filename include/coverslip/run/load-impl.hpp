@@ -9,27 +9,41 @@ namespace coverslip {
 inline namespace v0 {
 
 Model Model::load(const std::string& path) {
-  const MappedFile file = map_file(path);
-  auto state =
-      std::make_shared<State>(read_graph(file.bytes, file.size), [file](const Tensor& t) { file.give_back(t); });
-  state->file = file.bytes;
-  state->file_size = file.size;
-  state->id = model_id(file.bytes.get(), file.size);
-  return Model(std::move(state));
+  const FileBytes file = open_file(path);
+  try {
+    auto state = std::make_shared<State>(read_graph(file.data, file.size),
+                                         [file](const Tensor& constant) { give_back(file, constant); });
+    state->file = file.data;
+    state->file_size = file.size;
+    state->id = model_id(file.bytes());
+    return Model(std::move(state));
+  } catch (const Error& error) {
+    throw Error(error.code(), path + ", " + error.where(), error.message());
+  }
 }
 
 Model Model::load(Bytes file, std::size_t size) {
   auto state = std::make_shared<State>(read_graph(file, size));
-  state->id = model_id(file.get(), size);
+  state->id = model_id({file.get(), size});
   state->file = std::move(file);
   state->file_size = size;
   return Model(std::move(state));
 }
 
+// An element of any type as a number.
+inline double element_of(const Tensor& tensor, std::size_t index) {
+  return visit(tensor.dtype(), [&](auto type) -> double {
+    using T = decltype(type);
+    const T value = tensor.values<T>()[index];
+    if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) return double{to_float(value)};
+    else return static_cast<double>(value);
+  });
+}
+
 Verification Model::verify(const Options& options) const {
   const auto& golden = state_->graph.golden;
   if (!golden) throw Error(Errc::BadInput, "verify", "the file has no golden case; convert it without --no-verify");
-  if (state_->file) check_weights(state_->file.get(), state_->file_size);
+  if (state_->file) check_weights({state_->file.get(), state_->file_size});
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < state_->inputs.size(); ++i)
     inputs.push_back(golden_input(*golden, i, {state_->inputs[i].dtype, golden->input_shapes.at(i)}));
@@ -41,7 +55,7 @@ Verification Model::verify(const Options& options) const {
     const Tensor& output = outputs.at(sample.output);
     if (sample.index >= static_cast<std::uint64_t>(output.shape().elements()))
       throw Error(Errc::BadModel, "verify", "a golden sample lies outside of output ", sample.output);
-    const double got = element(output, sample.index);
+    const double got = element_of(output, sample.index);
     const double off = std::abs(got - double{sample.value});
     result.largest_difference = std::isnan(off) ? off : std::max(result.largest_difference, off);
     if (std::isnan(off)) break;
