@@ -9,6 +9,7 @@
 #include "coverslip/kernels/affine-inl.h"
 #include "coverslip/kernels/binary-inl.h"
 #include "coverslip/kernels/peak-inl.h"
+#include "coverslip/kernels/pool-inl.h"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/kernels/unary-inl.h"
 
@@ -23,7 +24,8 @@ inline const KernelTable* Table() {
                                       .peak = kPeak,
                                       .unary = kUnary,
                                       .binary = kBinary,
-                                      .affine = kAffine};
+                                      .affine = kAffine,
+                                      .pool = kPool};
   return &kTable;
 }
 

@@ -7,6 +7,7 @@
 #include "coverslip/kernels/affine.hpp"
 #include "coverslip/kernels/binary.hpp"
 #include "coverslip/kernels/peak.hpp"
+#include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/unary.hpp"
 
 namespace coverslip {
@@ -22,6 +23,7 @@ struct KernelTable {
   UnaryKernels unary;
   BinaryKernels binary;
   AffineKernels affine;
+  PoolKernels pool;
 };
 
 // Those that this CPU runs and that were compiled, best first, never empty.

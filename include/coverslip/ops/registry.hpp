@@ -3,12 +3,15 @@
 #include "coverslip/ops/activation.hpp"
 #include "coverslip/ops/batch_norm.hpp"
 #include "coverslip/ops/binary.hpp"
+#include "coverslip/ops/global_pool.hpp"
 #include "coverslip/ops/identity.hpp"
+#include "coverslip/ops/pool.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 
-inline constexpr std::span<const OpDef> kFamilies[] = {ops::kActivation, ops::kBatchNorm, ops::kBinary, ops::kIdentity};
+inline constexpr std::span<const OpDef> kFamilies[] = {
+    ops::kActivation, ops::kBatchNorm, ops::kBinary, ops::kGlobalPool, ops::kIdentity, ops::kPooling};
 
 inline const OpDef* find_op(std::string_view name) {
   for (const auto family : kFamilies)
