@@ -40,10 +40,22 @@ class Nest {
             .y_step = outer().strides.back()};
   }
 
+  template <class F>
+  bool all_of(const F& f) const {
+    return std::all_of(loops_.begin(), loops_.begin() + static_cast<std::ptrdiff_t>(count_), f);
+  }
+
+  // Makes the outer loop of the plane the one along which elements of `view` lie side by side, if there is one.
+  void put_outside(std::size_t view) {
+    for (std::size_t i = 2; i < count_; ++i)
+      if (loops_[i].strides[view] == 1) return std::swap(loops_[1], loops_[i]);
+  }
+
   // Afterwards inner strides are 0 or 1: kernels want elements side by side, or one for all. Costs speed where they are not.
   void want_unit_strides() {
-    if (inner().extent > 1 && std::all_of(inner().strides.begin(), inner().strides.end(), [](Dim s) { return s == 0 || s == 1; }))
-      return;
+    const auto& strides = inner().strides;
+    const bool unit = std::all_of(strides.begin(), strides.end(), [](Dim s) { return s == 0 || s == 1; });
+    if (inner().extent > 1 && unit) return;
     if (inner().extent > 1) {
       std::move_backward(loops_.begin(), loops_.begin() + static_cast<std::ptrdiff_t>(count_),
                          loops_.begin() + static_cast<std::ptrdiff_t>(count_ + 1));

@@ -3,6 +3,7 @@
 #include "coverslip/ops/activation.hpp"
 #include "coverslip/ops/batch_norm.hpp"
 #include "coverslip/ops/binary.hpp"
+#include "coverslip/ops/concat.hpp"
 #include "coverslip/ops/global_pool.hpp"
 #include "coverslip/ops/identity.hpp"
 #include "coverslip/ops/pool.hpp"
@@ -11,7 +12,7 @@ namespace coverslip {
 inline namespace v0 {
 
 inline constexpr std::span<const OpDef> kFamilies[] = {
-    ops::kActivation, ops::kBatchNorm, ops::kBinary, ops::kGlobalPool, ops::kIdentity, ops::kPooling};
+    ops::kActivation, ops::kBatchNorm, ops::kBinary, ops::kConcat, ops::kGlobalPool, ops::kIdentity, ops::kPooling};
 
 inline const OpDef* find_op(std::string_view name) {
   for (const auto family : kFamilies)
