@@ -101,14 +101,14 @@ class Budget {
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wunused-but-set-variable"
 #endif
-#if __has_include(<stb/stb_image.h>)
-#include <stb/stb_easy_font.h>
-#include <stb/stb_image.h>
-#include <stb/stb_image_write.h>
-#else
+#if __has_include(<stb_image.h>)  // first, so that a folder of the include path goes before an older /usr/include/stb
 #include <stb_easy_font.h>
 #include <stb_image.h>
 #include <stb_image_write.h>
+#else
+#include <stb/stb_easy_font.h>
+#include <stb/stb_image.h>
+#include <stb/stb_image_write.h>
 #endif
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop

@@ -1,5 +1,7 @@
 // The loops over a box for several views at once, neighbouring axes merged where memory allows it.
 #pragma once
+#include <algorithm>
+
 #include "coverslip/core/tensor.hpp"
 #include "coverslip/kernels/rows.hpp"
 
