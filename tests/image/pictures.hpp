@@ -5,7 +5,7 @@
 #include <random>
 #include <string_view>
 
-#include "coverslip/core/image.hpp"
+#include "coverslip/image/decode.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -47,6 +47,16 @@ Errc refusal(const F& f) {
   }
   FAIL("no Error was thrown");
   return Errc::Busy;
+}
+
+// Decodes, and wants a picture or an Error.
+inline bool survives(std::span<const std::byte> file) {
+  try {
+    const Image image = decode(file, {.max_pixels = 1 << 20});
+    return !image.pixels.empty();
+  } catch (const Error& error) {
+    return error.code() == Errc::BadInput || error.code() == Errc::OverBudget || error.code() == Errc::Unsupported;
+  }
 }
 
 }  // namespace v0

@@ -1,11 +1,11 @@
-// Decoding of pictures, by stb_image.
+// Decoding of pictures, by stb_image and jpeg-impl.hpp.
 #pragma once
 #include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstring>
 
-#include "coverslip/image/stb-impl.hpp"
+#include "coverslip/image/jpeg-impl.hpp"
 #include "coverslip/image/structure-impl.hpp"
 
 namespace coverslip {
@@ -16,6 +16,23 @@ namespace image {
 inline std::size_t decoding_bytes(const PictureInfo& info, std::size_t file_bytes) {
   const auto padded = [](int n) { return static_cast<std::size_t>(n) + 64; };
   return 32 * padded(info.width) * padded(info.height) + 4 * file_bytes;
+}
+
+// Nothing where the file cannot be decoded; stbi_failure_reason() says why. Call it within a Budget.
+inline std::optional<Image> decode_png(const stbi_uc* data, int size, const PictureInfo& info) {
+  int width = 0, height = 0, in_file = 0;
+  if (info.bits == 16) {
+    const auto* wide = stbi_load_16_from_memory(data, size, &width, &height, &in_file, info.channels);
+    if (wide == nullptr) return std::nullopt;
+    Image result(width, height, info.channels);
+    for (std::uint8_t& x : result.pixels) x = static_cast<std::uint8_t>((*wide++ + 128u) / 257u);
+    return result;
+  }
+  const stbi_uc* decoded = stbi_load_from_memory(data, size, &width, &height, &in_file, info.channels);
+  if (decoded == nullptr) return std::nullopt;
+  Image result(width, height, info.channels);
+  std::memcpy(result.pixels.data(), decoded, result.pixels.size());
+  return result;
 }
 
 struct CloseFile {
@@ -58,7 +75,7 @@ PictureInfo picture_info(std::span<const std::byte> bytes, const DecodeLimits& l
   if (pixels > limits.max_pixels)
     file.fail_with(Errc::OverBudget, 0, info.width, "x", info.height, " pixels, the limit is ", limits.max_pixels,
                    "; cut the picture, or raise DecodeLimits::max_pixels");
-  if (pixels / limits.max_pixels_per_byte > bytes.size())
+  if (pixels / std::max<std::size_t>(limits.max_pixels_per_byte, 1) > bytes.size())
     file.fail_with(Errc::OverBudget, 0, info.width, "x", info.height, " pixels in ", bytes.size(),
                    " bytes, the limit is ", limits.max_pixels_per_byte, " a byte: no ordinary picture is so small");
   return info;
@@ -70,25 +87,14 @@ Image decode(std::span<const std::byte> bytes, const DecodeLimits& limits, std::
   image::Budget budget(image::decoding_bytes(info, bytes.size()));
   const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
   const int size = static_cast<int>(bytes.size());
-  int width = 0, height = 0, in_file = 0;
-  const void* decoded =
-      info.bits == 16
-          ? static_cast<const void*>(stbi_load_16_from_memory(data, size, &width, &height, &in_file, info.channels))
-          : stbi_load_from_memory(data, size, &width, &height, &in_file, info.channels);
+  std::optional<Image> result =
+      info.format == PictureFormat::Jpeg ? image::decode_jpeg(data, size) : image::decode_png(data, size, info);
   if (budget.exceeded()) file.fail_with(Errc::OverBudget, 0, "decoding wants more memory than such a picture should");
-  if (decoded == nullptr && std::strcmp(stbi_failure_reason(), "outofmem") == 0)
+  if (!result && std::strcmp(stbi_failure_reason(), "outofmem") == 0)
     file.fail_with(Errc::OutOfMemory, 0, "no memory to decode ", info.width, "x", info.height, " pixels");
-  if (decoded == nullptr)
-    file.fail(0, "cannot be decoded (", stbi_failure_reason(), "); the file is damaged, get another copy");
-  if (width != info.width || height != info.height) file.fail(0, "the file speaks of two sizes");
-  Image result(width, height, info.channels);
-  if (info.bits == 16) {
-    const auto* wide = static_cast<const stbi__uint16*>(decoded);
-    for (std::uint8_t& x : result.pixels) x = static_cast<std::uint8_t>((*wide++ + 128u) / 257u);
-  } else {
-    std::memcpy(result.pixels.data(), decoded, result.pixels.size());
-  }
-  return result;
+  if (!result) file.fail(0, "cannot be decoded (", stbi_failure_reason(), "); the file is damaged, get another copy");
+  if (result->width != info.width || result->height != info.height) file.fail(0, "the file speaks of two sizes");
+  return std::move(*result);
 }
 
 Image load_image(const std::string& path, const DecodeLimits& limits) {

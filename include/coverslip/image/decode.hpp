@@ -33,6 +33,7 @@ PictureInfo picture_info(std::span<const std::byte> file, const DecodeLimits& li
                          std::string_view name = "picture");
 
 // Grey pictures have one channel, all others R G B.
+// - The pixels of a JPEG are those of libjpeg (Pillow, OpenCV), bit for bit.
 // - Alpha is dropped and the stored colours are taken, as Pillow's convert("RGB") and OpenCV's imread do: networks are
 //   trained on such pixels. PictureInfo::alpha tells.
 // - 16 bits become 8 by scaling the whole range and rounding, so a film that uses 12 of its 16 bits comes out dark:
