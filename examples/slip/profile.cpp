@@ -1,0 +1,109 @@
+// Implements profile.hpp.
+#include "profile.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "text.hpp"
+
+namespace coverslip::tool {
+namespace {
+
+struct Sum {
+  std::string op;
+  std::size_t steps = 0;
+  double ms = 0, predicted_ms = 0, multiply_adds = 0;
+};
+
+// Slowest first. A step's operator is the first word of its node's label.
+std::vector<Sum> by_operator(const std::vector<StepInfo>& steps) {
+  std::map<std::string, Sum> sums;
+  for (const StepInfo& step : steps) {
+    const std::string op = step.node.substr(0, step.node.find(' '));
+    Sum& sum = sums.try_emplace(op, Sum{.op = op}).first->second;
+    ++sum.steps;
+    sum.ms += step.ms;
+    sum.predicted_ms += step.predicted_ms;
+    sum.multiply_adds += step.multiply_adds;
+  }
+  std::vector<Sum> result;
+  for (auto& [op, sum] : sums) result.push_back(std::move(sum));
+  std::stable_sort(result.begin(), result.end(), [](const Sum& a, const Sum& b) { return a.ms > b.ms; });
+  return result;
+}
+
+double total_of(const std::vector<StepInfo>& steps) {
+  double ms = 0;
+  for (const StepInfo& step : steps) ms += step.ms;
+  return ms;
+}
+
+double gflops(double multiply_adds, double ms) { return ms > 0 ? 2e-6 * multiply_adds / ms : 0; }
+
+std::string speed(double multiply_adds, double ms) {
+  return multiply_adds > 0 && ms > 0 ? fixed(gflops(multiply_adds, ms), 1) : "";
+}
+
+std::string share(double ms, double total) { return fixed(total > 0 ? 100 * ms / total : 0, 1); }
+
+}  // namespace
+
+std::vector<StepInfo> profile(Session& session, std::span<const Tensor> inputs, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::size_t kLeast = 3, kMost = 1000;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  std::vector<StepInfo> steps;
+  std::vector<std::vector<double>> times;
+  for (std::size_t runs = 0; runs < kLeast || (runs < kMost && Clock::now() < end); ++runs) {
+    steps = session.profile(inputs);
+    times.resize(steps.size());
+    for (std::size_t i = 0; i < steps.size(); ++i) times[i].push_back(steps[i].ms);
+  }
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto middle = times[i].begin() + static_cast<std::ptrdiff_t>(times[i].size() / 2);
+    std::nth_element(times[i].begin(), middle, times[i].end());
+    steps[i].ms = *middle;
+  }
+  return steps;
+}
+
+std::string profile_text(const std::vector<StepInfo>& steps) {
+  using enum Table::Align;
+  const double total = total_of(steps);
+  Table each({{"step", Left},
+              {"kernel", Left},
+              {"layout", Left},
+              {"output", Left},
+              {"ms", Right},
+              {"%", Right},
+              {"GFLOP/s", Right},
+              {"predicted ms", Right}});
+  for (const StepInfo& step : steps)
+    each.add({safe(step.node), safe(step.kernel), std::string(to_string(step.layout)), to_string(step.output),
+              fixed(step.ms, 4), share(step.ms, total), speed(step.multiply_adds, step.ms),
+              fixed(step.predicted_ms, 4)});
+  Table sums(
+      {{"operator", Left}, {"steps", Right}, {"ms", Right}, {"%", Right}, {"GFLOP/s", Right}, {"predicted ms", Right}});
+  for (const Sum& sum : by_operator(steps))
+    sums.add({safe(sum.op), std::to_string(sum.steps), fixed(sum.ms, 4), share(sum.ms, total),
+              speed(sum.multiply_adds, sum.ms), fixed(sum.predicted_ms, 4)});
+  return each.text() + "\n" + sums.text() + "\npredictions are for one core\n";
+}
+
+void add_profile(Json& json, const std::vector<StepInfo>& steps) {
+  json.key("steps").open_array();
+  for (const StepInfo& step : steps) {
+    json.open_object().member("node", step.node).member("kernel", step.kernel).member("layout", to_string(step.layout));
+    json.member("dtype", to_string(step.output.dtype)).member("shape", step.output.shape).member("ms", step.ms);
+    json.member("predicted_ms", step.predicted_ms).member("multiply_adds", step.multiply_adds).close();
+  }
+  json.close().key("by_operator").open_array();
+  for (const Sum& sum : by_operator(steps)) {
+    json.open_object().member("operator", sum.op).member("steps", sum.steps).member("ms", sum.ms);
+    json.member("predicted_ms", sum.predicted_ms).member("gflops", gflops(sum.multiply_adds, sum.ms)).close();
+  }
+  json.close();
+}
+
+}  // namespace coverslip::tool
