@@ -37,8 +37,11 @@ ORDER: tuple[tuple[str, Pass], ...] = (
 
 
 def run(graph: Graph) -> list[str]:
-    """Runs all passes once and infers the types of what is left. Returns the names of those that changed something."""
+    """Runs all passes once; types are inferred anew after each that changed something. Returns the names of those."""
     shapes.annotate(graph)
-    changed = [name for name, rewrite in ORDER if rewrite(graph)]
-    shapes.annotate(graph)
+    changed = []
+    for name, rewrite in ORDER:
+        if rewrite(graph):
+            changed.append(name)
+            shapes.annotate(graph)
     return changed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..attributes import integer, integers
@@ -12,12 +14,27 @@ _ELEMENTWISE = ("Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "Add", "M
 
 
 def run(graph: Graph) -> bool:
-    """True if anything changed. Every step moves a Transpose down or removes one, so it ends."""
+    """True if anything changed. What is moved down stays there only if fewer Transposes are left."""
     editor = Editor(graph)
     changed = False
-    while _merge(editor) or _sink(editor) or _flatten_trivial(editor):
+    while _merge(editor) or _flatten_trivial(editor):
+        changed = True
+    trial = Editor(_copy(graph))
+    while _merge(trial) or _flatten_trivial(trial) or _sink(trial):
+        pass
+    if _count(trial.graph) < _count(graph):
+        graph.nodes, graph.constants = trial.graph.nodes, trial.graph.constants
         changed = True
     return changed
+
+
+def _copy(graph: Graph) -> Graph:
+    nodes = [Node(n.op, n.name, list(n.inputs), list(n.outputs), dict(n.attributes)) for n in graph.nodes]
+    return replace(graph, nodes=nodes, constants=dict(graph.constants))
+
+
+def _count(graph: Graph) -> int:
+    return sum(node.op == "Transpose" for node in graph.nodes)
 
 
 def _perm(node: Node | None) -> list[int] | None:
