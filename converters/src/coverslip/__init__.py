@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING, Any
+
 from .errors import Disagreement, Errc, Error
 
-__all__ = ["Disagreement", "Errc", "Error"]
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from .conversion import Report
+
+__all__ = ["Disagreement", "Errc", "Error", "convert"]
+
+
+def convert(
+    source: str | os.PathLike[str], destination: str | os.PathLike[str], verify: bool = True, **options: Any
+) -> Report:
+    """Converts an ONNX or Keras file to a `.slip` file. `options` are the fields of conversion.Options.
+
+    Raises Error; Disagreement, which is an Error, where the result does not answer as its source does.
+    """
+    from . import conversion  # it needs onnx, which running a network does not
+
+    try:
+        chosen = conversion.Options(**options)
+    except TypeError as error:
+        raise Error(Errc.BadInput, "convert", str(error)) from error
+    return conversion.convert(source, destination, verify, chosen)

@@ -1,4 +1,4 @@
-"""Opens Keras files that may be hostile: sizes are capped, no path or link in them is followed, no code in them runs."""
+"""Opens Keras files that may be hostile: sizes are capped, no link is followed, no code in them runs."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""What each Keras layer does, in the engine's operators. Pictures are held as N,C,H,W; shapes are told as Keras has them."""
+"""What each Keras layer does, in the engine's operators. Pictures are held as N,C,H,W; shapes are Keras' own."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,9 @@ class Call:
         return n, h, w, c
 
 
-def same_or_valid(call: Call, kernel: list[int], strides: list[int], dilations: list[int]) -> tuple[list[int], list[int]]:
+def same_or_valid(
+    call: Call, kernel: list[int], strides: list[int], dilations: list[int]
+) -> tuple[list[int], list[int]]:
     """Explicit pads as TensorFlow pads, and the output's height and width."""
     _, *sizes, _ = call.planar_picture()
     mode = call.config.get("padding", "valid")
@@ -245,7 +248,8 @@ _ACTIVATIONS: dict[str, Callable[[Call, Tensor], Tensor]] = {
 
 def relu(call: Call) -> Tensor:
     """The layer ReLU, with its limits."""
-    limit, slope = call.config.get("max_value"), float(call.config.get("negative_slope") or 0)
+    limit: Any = call.config.get("max_value")
+    slope = float(call.config.get("negative_slope") or 0)
     if float(call.config.get("threshold") or 0) or (slope and limit is not None):
         raise call.refuse("threshold, or max_value together with negative_slope")
     if limit is not None:
@@ -257,8 +261,8 @@ def relu(call: Call) -> Tensor:
 
 def leaky_relu(call: Call) -> Tensor:
     """The layer LeakyReLU; its slope was called alpha once."""
-    slope = call.config.get("negative_slope", call.config.get("alpha", 0.3))
-    return call.build.node("LeakyRelu", [call.x.name], call.x.shape, alpha=float(slope))
+    slope = float(call.config.get("negative_slope", call.config.get("alpha", 0.3)) or 0)
+    return call.build.node("LeakyRelu", [call.x.name], call.x.shape, alpha=slope)
 
 
 def softmax(call: Call) -> Tensor:

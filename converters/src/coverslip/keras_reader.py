@@ -255,7 +255,9 @@ def _graph_inputs(builder: Builder, root: Json, wanted: Shapes) -> list[Tensor]:
 
 
 def _fixed(name: str, declared: list[int], given: tuple[int, ...]) -> tuple[int, ...]:
-    fits = len(declared) == len(given) and all(a in (FREE, b) or b == FREE for a, b in zip(declared, given, strict=True))
+    fits = len(declared) == len(given) and all(
+        a in (FREE, b) or b == FREE for a, b in zip(declared, given, strict=True)
+    )
     if not fits:
         have = ["free" if dim == FREE else dim for dim in declared]
         raise Error(Errc.BadShape, f"input '{name}'", f"the network wants {have}, --shape says {list(given)}")

@@ -53,7 +53,9 @@ def _zip_paths(group: h5py.Group, layers: list[Json], sequential: bool) -> dict[
     """Layer name -> its group. Groups are counted per class; where they tell the layer's name, it must agree."""
     paths: dict[str, str] = {}
     count: dict[str, int] = {}
-    root = next((root for root in ("layers", "_layer_checkpoint_dependencies") if keras_file.has(group, root)), "layers")
+    root = next(
+        (root for root in ("layers", "_layer_checkpoint_dependencies") if keras_file.has(group, root)), "layers"
+    )
     for layer in layers:
         if sequential and layer["class_name"] == "InputLayer":
             continue
@@ -92,7 +94,9 @@ def _snake_case(name: str) -> str:
 def _h5_paths(group: h5py.Group, layer: str) -> dict[str, tuple[h5py.Group, str]]:
     """Kind of weight -> where it is. The attribute weight_names lists paths that end in LAYER/KIND:0."""
     own = keras_file.child(group, layer) if keras_file.has(group, layer) else group
-    names = [n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in own.attrs.get("weight_names", [])]
+    names = [
+        n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in own.attrs.get("weight_names", [])
+    ]
     found: dict[str, tuple[h5py.Group, str]] = {}
     for path in names:
         stem, _, kind = path.rpartition("/")

@@ -1,0 +1,213 @@
+"""Converts a network: reads, simplifies, verifies, writes. The steps of `coverslip.convert`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from . import engine, keras_reader, onnx_reader, passes, preprocessing, writer
+from .draws import Feeds
+from .errors import Errc, Error
+from .ir import FREE, Array, Graph, Preprocess
+from .to_onnx import to_onnx
+from .verify import Answers, Difference, Run, onnx_runner
+
+StrPath: TypeAlias = "str | os.PathLike[str]"
+Shape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
+
+PRECISIONS = ("float32", "float16", "bfloat16", "dynamic", "int8", "mixed")
+KERAS = (".keras", ".h5", ".hdf5")
+
+
+@dataclass
+class Options:
+    """What a conversion may be told beside source and destination."""
+
+    shape: Shape | None = None  # of the only input, or of inputs by name; -1 leaves a dimension free
+    labels: Sequence[str] | StrPath | None = None  # class names of the first output, or a file with one a line
+    preprocess: Mapping[str, Any] | Preprocess | str | None = None
+    precision: str = "float32"
+    meta: Mapping[str, str] = field(default_factory=dict)  # title, licence, authors, ...
+    progress: Callable[[str], None] = lambda _: None  # told what happens now
+
+
+@dataclass
+class Report:
+    """What a conversion did."""
+
+    source: str
+    destination: str
+    bytes: int
+    nodes_before: int
+    nodes: int
+    parameters: int
+    passes: list[str]
+    verified: str
+    differences: list[Difference]
+    warnings: list[str]
+
+    @property
+    def largest_difference(self) -> float | None:
+        """Between source and converted network, over outputs and ways to run; None if nothing was compared."""
+        return max((difference.largest for difference in self.differences), default=None)
+
+
+def convert(source: StrPath, destination: StrPath, verify: bool, options: Options) -> Report:
+    """Converts one file. Raises Error, or Disagreement where the result does not answer as its source."""
+    if options.precision != "float32":
+        known = options.precision in PRECISIONS
+        message = "is not written yet; only float32 is" if known else f"is unknown; there are {', '.join(PRECISIONS)}"
+        raise Error(Errc.Unsupported if known else Errc.BadInput, "precision", f"'{options.precision}' {message}")
+    try:
+        return _convert(Path(source), Path(destination), verify, options)
+    except MemoryError as error:
+        raise Error(Errc.OutOfMemory, str(source), "does not fit into memory") from error
+
+
+def _convert(source: Path, destination: Path, verify: bool, options: Options) -> Report:
+    if not destination.parent.is_dir():
+        raise Error(Errc.Io, str(destination), f"there is no folder {destination.parent}")
+    options.progress("reading")
+    graph, run_source, against = _read(source, options)
+    report = Report(str(source), str(destination), 0, len(graph.nodes), 0, 0, [], "no", [], [])
+    _describe(graph, source, options)
+    options.progress("simplifying")
+    report.passes = passes.run(graph)
+    report.nodes = len(graph.nodes)
+    report.parameters = sum(array.size for array in graph.constants.values() if array.dtype.kind == "f")
+    answers = _verify(graph, run_source, against, report, options) if verify else None
+    graph.meta["verified"] = report.verified
+    options.progress("writing")
+    report.bytes = _write(graph, destination, answers, report, options)
+    return report
+
+
+def _read(source: Path, options: Options) -> tuple[Graph, Callable[[], Run], str]:
+    """The graph before any pass, how to run its source, and what that is called."""
+    shapes = _shapes(options.shape)
+    if source.suffix.lower() in KERAS:
+        graph = keras_reader.read(source, shapes)
+        imported = to_onnx(graph)
+        return graph, lambda: onnx_runner(imported), "the import before its passes"
+    if source.suffix.lower() != ".onnx":
+        found = f"ends in '{source.suffix}', expected .onnx, {', '.join(KERAS)}"
+        raise Error(Errc.BadInput, str(source), found)
+    graph, model = onnx_reader.read(source, shapes)
+    return graph, lambda: onnx_runner(model), "its source"
+
+
+def _shapes(shape: Shape | None) -> dict[str, tuple[int, ...]]:
+    if shape is None:
+        return {}
+    by_name = shape if isinstance(shape, Mapping) else {"": shape}
+    result = {}
+    for name, dims in by_name.items():
+        if not all(isinstance(dim, int) and (dim > 0 or dim == FREE) for dim in dims):
+            raise Error(Errc.BadInput, "shape", f"{list(dims)}: dimensions are 1 or more, or -1 to stay free")
+        result[name] = tuple(dims)
+    return result
+
+
+def _describe(graph: Graph, source: Path, options: Options) -> None:
+    """Everything in the file that is not the network itself."""
+    if options.preprocess is not None:
+        given = options.preprocess
+        parsed = preprocessing.parse(given) if isinstance(given, str) else given
+        graph.preprocess = preprocessing.fitted(parsed, graph.inputs[0])
+    graph.labels = _labels(options.labels)
+    classes = [dim for dim in graph.outputs[0].shape[1:] if dim != 1]
+    if graph.labels and FREE not in classes and len(graph.labels) not in graph.outputs[0].shape[1:]:
+        shape = list(graph.outputs[0].shape)
+        raise Error(
+            Errc.BadInput, "labels", f"{len(graph.labels)} names for output '{graph.outputs[0].name}' of {shape}"
+        )
+    try:
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    except OSError as error:
+        raise Error(Errc.Io, str(source), error.strerror or str(error)) from error
+    graph.meta = {
+        "title": source.stem,
+        "source": source.name,
+        "source_hash": f"sha256:{digest}",
+        "converter": f"coverslip {_version()}",
+        "options": _option_text(options),
+    } | dict(options.meta)
+
+
+def _labels(labels: Sequence[str] | StrPath | None) -> list[str]:
+    if labels is None:
+        return []
+    if isinstance(labels, (str, os.PathLike)):
+        try:
+            text = Path(labels).read_text(encoding="utf-8")
+        except OSError as error:
+            raise Error(Errc.Io, str(labels), error.strerror or str(error)) from error
+        except UnicodeDecodeError as error:
+            raise Error(Errc.BadInput, str(labels), "is not UTF-8 text") from error
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    return [str(label) for label in labels]
+
+
+def _option_text(options: Options) -> str:
+    """The options that changed the network, in one form whatever way they were given."""
+    shapes = {name: list(shape) for name, shape in _shapes(options.shape).items()}
+    return json.dumps({"precision": options.precision} | ({"shape": shapes} if shapes else {}), sort_keys=True)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("coverslip")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def _verify(
+    graph: Graph, run_source: Callable[[], Run], against: str, report: Report, options: Options
+) -> Answers | None:
+    """Compares with the source in onnxruntime; adds the golden case. None where the source cannot be run."""
+    options.progress("running the source in onnxruntime")
+    try:
+        answers = Answers(graph, run_source())
+    except Error as error:
+        report.warnings.append(f"not verified: {error}")
+        return None
+    options.progress("comparing the converted network")
+    report.differences += answers.compare(onnx_runner(to_onnx(graph)), "the converted network in onnxruntime")
+    options.progress("computing the golden case in double precision")
+    graph.golden = answers.golden()
+    report.verified = f"yes, against {against} in onnxruntime"
+    return answers
+
+
+def _write(graph: Graph, destination: Path, answers: Answers | None, report: Report, options: Options) -> int:
+    """Writes beside the destination, lets the engine answer from that file, then takes the name."""
+    load = engine.loader() if answers is not None else None
+    if load is None or answers is None:
+        writer.write(graph, destination)
+        return destination.stat().st_size
+    temporary = destination.with_name(f".{destination.stem}.{secrets.token_hex(4)}.slip")
+    try:
+        writer.write(graph, temporary)
+        options.progress("running the engine")
+        names = [output.name for output in graph.outputs]
+        model = load(os.fspath(temporary))
+
+        def run(feeds: Feeds) -> dict[str, Array]:
+            made = model(feeds)
+            return dict(made) if isinstance(made, Mapping) else {names[0]: made}
+
+        report.differences += answers.compare(run, "the engine")
+        size = temporary.stat().st_size
+        os.replace(temporary, destination)
+        return size
+    except OSError as error:
+        raise Error(Errc.Io, str(destination), f"cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,142 @@
+"""Compares a converted network with its source before it is written, and samples its golden case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from . import reference
+from .draws import Draw, Feeds, draws, golden_case
+from .errors import Disagreement, Errc, Error
+from .ir import Array, GoldenCase, Graph
+
+Run: TypeAlias = Callable[[Feeds], dict[str, Array]]
+
+CLOSE = 1e-4
+"""Difference, relative to the largest answer, that rounding in another order may make without a question."""
+
+WORSE = 4.0
+"""Beyond that, how much farther from the double-precision answer than its source a network may be."""
+
+GOLDEN_TOLERANCE = 1e-3
+"""For any target and algorithm: Winograd's rounding is the widest, a few 1e-4 of the largest answer."""
+
+SAMPLES = 128
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two ways to run a network are apart at most, over all draws, on one output."""
+
+    output: str
+    against: str
+    largest: float
+    scale: float  # the largest answer
+
+    @property
+    def relative(self) -> float:
+        """The difference as a part of the largest answer."""
+        return self.largest / self.scale if self.scale else self.largest
+
+
+def onnx_runner(model: onnx.ModelProto) -> Run:
+    """Runs a model in onnxruntime. Raises Error(Unsupported) where that cannot."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions share no base class
+        raise Error(Errc.Unsupported, "onnxruntime", f"cannot load the network: {error}") from error
+    names = [output.name for output in session.get_outputs()]
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        try:
+            return dict(zip(names, session.run(names, feeds), strict=True))
+        except Exception as error:
+            raise Error(Errc.Unsupported, "onnxruntime", f"cannot run the network: {error}") from error
+
+    return run
+
+
+class Answers:
+    """What the source answers to each draw, and what is compared with it."""
+
+    def __init__(self, graph: Graph, source: Run) -> None:
+        self.case = golden_case(graph)
+        self.draws = draws(graph, self.case)
+        self._graph, self._source = graph, [source(draw.feeds) for draw in self.draws]
+        self._reference: dict[int, dict[str, Array]] = {}
+
+    def compare(self, run: Run, against: str) -> list[Difference]:
+        """Differences on each output. Raises Disagreement where they are more than rounding."""
+        worst = {output.name: Difference(output.name, against, 0.0, 0.0) for output in self._graph.outputs}
+        for i, draw in enumerate(self.draws):
+            answers = run(draw.feeds)
+            for name, before in worst.items():
+                found = self._check(i, draw, name, np.asarray(answers[name]), against)
+                worst[name] = max(before, found, key=lambda difference: (difference.relative, difference.scale))
+        return list(worst.values())
+
+    def precise(self, draw: int) -> dict[str, Array]:
+        """The converted network's answers in double precision."""
+        if draw not in self._reference:
+            self._reference[draw] = reference.run(self._graph, dict(self.draws[draw].feeds))
+        return self._reference[draw]
+
+    def golden(self) -> GoldenCase:
+        """The file's case: samples of the double-precision answers, which are the same on every machine."""
+        self.compare_precise()
+        random = np.random.default_rng(self.case.seed)
+        share = max(SAMPLES // len(self._graph.outputs), 1)
+        for number, output in enumerate(self._graph.outputs):
+            flat = np.asarray(self.precise(0)[output.name], np.float64).reshape(-1)
+            count = min(share, flat.size)
+            for index in np.sort(random.choice(flat.size, count, replace=False)) if count else []:
+                self.case.samples.append((number, int(index), float(np.float32(flat[index]))))
+        self.case.tolerance = GOLDEN_TOLERANCE
+        return self.case
+
+    def compare_precise(self) -> None:
+        """Holds the double-precision answers, too, to the source's."""
+        for name, answer in self.precise(0).items():
+            self._check(0, self.draws[0], name, np.asarray(answer), "the double-precision reference")
+
+    def _check(self, i: int, draw: Draw, name: str, answer: Array, against: str) -> Difference:
+        expected = np.asarray(self._source[i][name])
+        if answer.shape != expected.shape:
+            message = f"has shape {list(answer.shape)} by {against}, {list(expected.shape)} by its source"
+            raise Disagreement(Errc.BadModel, f"output '{name}'", message)
+        if not expected.size:
+            return Difference(name, against, 0.0, 0.0)
+        a, b = expected.astype(np.float64), answer.astype(np.float64)
+        difference = Difference(name, against, _largest(a, b), float(np.nan_to_num(np.abs(a), posinf=0.0).max()))
+        if difference.relative <= CLOSE:
+            return difference
+        precise = np.asarray(self.precise(i)[name], np.float64)
+        if _largest(precise, b) > WORSE * _largest(precise, a) or not np.isfinite(difference.largest):
+            raise Disagreement(Errc.BadModel, f"output '{name}'", _beside(draw, against, a, b, precise))
+        return difference
+
+
+def _largest(a: Array, b: Array) -> float:
+    """The largest difference; infinite where one is no number and the other is."""
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    with np.errstate(invalid="ignore"):
+        apart = np.where(same, 0.0, np.abs(a - b))
+    return float(np.nan_to_num(apart, nan=np.inf).max())
+
+
+def _beside(draw: Draw, against: str, a: Array, b: Array, precise: Array) -> str:
+    """The places that differ most, each answer beside the others."""
+    apart = np.nan_to_num(np.abs(a - b), nan=np.inf).reshape(-1)
+    rows = [f"differs from its source by {apart.max():.3g} ({draw.what}); nothing was written"]
+    rows.append(f"{'index':>10} {'source':>14} {'converted':>14} {'double':>14}   (converted: {against})")
+    flat: list[Any] = [a.reshape(-1), b.reshape(-1), precise.reshape(-1)]
+    for index in np.argsort(apart)[::-1][:5]:
+        rows.append(f"{index:>10} " + " ".join(f"{values[index]:>14.7g}" for values in flat))
+    return "\n".join(rows)
