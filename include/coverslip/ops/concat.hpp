@@ -1,17 +1,10 @@
 // Concat: inputs one behind the other along an axis. Where the plan can, they are made inside the output.
 #pragma once
+#include "coverslip/ops/axes.hpp"
 #include "coverslip/ops/copy.hpp"
 #include "coverslip/ops/elementwise.hpp"
 
 namespace coverslip::inline v0::ops {
-
-// An axis attribute, which counts from the end where it is negative.
-inline std::size_t axis_in(const Node& node, Dim axis, std::size_t rank) {
-  const auto axes = static_cast<Dim>(rank);
-  if (axis < -axes || axis >= axes)
-    throw Error(Errc::BadModel, node.label(), "axis ", axis, " of a value of rank ", rank);
-  return static_cast<std::size_t>(axis < 0 ? axis + axes : axis);
-}
 
 inline std::size_t concat_axis(const Node& node, std::size_t rank) { return axis_in(node, node.attr<Dim>("axis", 0), rank); }
 

@@ -3,16 +3,23 @@
 #include "coverslip/ops/activation.hpp"
 #include "coverslip/ops/batch_norm.hpp"
 #include "coverslip/ops/binary.hpp"
+#include "coverslip/ops/cast.hpp"
 #include "coverslip/ops/concat.hpp"
 #include "coverslip/ops/global_pool.hpp"
 #include "coverslip/ops/identity.hpp"
+#include "coverslip/ops/pad.hpp"
 #include "coverslip/ops/pool.hpp"
+#include "coverslip/ops/reshape.hpp"
+#include "coverslip/ops/shape_of.hpp"
+#include "coverslip/ops/slice.hpp"
+#include "coverslip/ops/transpose.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 
 inline constexpr std::span<const OpDef> kFamilies[] = {
-    ops::kActivation, ops::kBatchNorm, ops::kBinary, ops::kConcat, ops::kGlobalPool, ops::kIdentity, ops::kPooling};
+    ops::kActivation, ops::kBatchNorm, ops::kBinary, ops::kCast, ops::kConcat, ops::kGlobalPool, ops::kIdentity,
+    ops::kPad, ops::kPooling, ops::kReshape, ops::kShape, ops::kSlice, ops::kTranspose};
 
 inline const OpDef* find_op(std::string_view name) {
   for (const auto family : kFamilies)
