@@ -26,7 +26,7 @@ inline Tensor numbers(const TensorType& type, float from) {
 }
 
 inline Tensor magnitudes_of(Tensor t) {
-  if (t.dtype() == DType::f32)
+  if (t.data() != nullptr && t.dtype() == DType::f32)  // no data: absent
     for (float& x : t.values<float>()) x = std::abs(x);
   return t;
 }

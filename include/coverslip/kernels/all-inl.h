@@ -8,6 +8,8 @@
 
 #include "coverslip/kernels/affine-inl.h"
 #include "coverslip/kernels/binary-inl.h"
+#include "coverslip/kernels/depthwise_f32-inl.h"
+#include "coverslip/kernels/gemm_f32-inl.h"
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/pool-inl.h"
 #include "coverslip/kernels/table.hpp"
@@ -21,6 +23,8 @@ inline const KernelTable* Table() {
                                       .name = TargetNameOf(HWY_TARGET),
                                       .f32_lanes = hn::MaxLanes(hn::ScalableTag<float>()),
                                       .has_fma = HWY_NATIVE_FMA != 0,
+                                      .depthwise_f32 = kDepthwiseF32,
+                                      .gemm_f32 = kGemmF32,
                                       .peak = kPeak,
                                       .unary = kUnary,
                                       .binary = kBinary,

@@ -6,6 +6,8 @@
 
 #include "coverslip/kernels/affine.hpp"
 #include "coverslip/kernels/binary.hpp"
+#include "coverslip/kernels/depthwise_f32.hpp"
+#include "coverslip/kernels/gemm_f32.hpp"
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/unary.hpp"
@@ -19,6 +21,8 @@ struct KernelTable {
   const char* name;       // as the public API writes it: "avx2", "neon", ...
   std::size_t f32_lanes;  // floats in a vector
   bool has_fma;
+  DepthwiseF32Kernels depthwise_f32;
+  GemmF32Kernels gemm_f32;
   PeakKernels peak;
   UnaryKernels unary;
   BinaryKernels binary;

@@ -5,6 +5,7 @@
 #include "coverslip/ops/binary.hpp"
 #include "coverslip/ops/cast.hpp"
 #include "coverslip/ops/concat.hpp"
+#include "coverslip/ops/conv.hpp"
 #include "coverslip/ops/global_pool.hpp"
 #include "coverslip/ops/identity.hpp"
 #include "coverslip/ops/pad.hpp"
@@ -18,8 +19,21 @@ namespace coverslip {
 inline namespace v0 {
 
 inline constexpr std::span<const OpDef> kFamilies[] = {
-    ops::kActivation, ops::kBatchNorm, ops::kBinary, ops::kCast, ops::kConcat, ops::kGlobalPool, ops::kIdentity,
-    ops::kPad, ops::kPooling, ops::kReshape, ops::kShape, ops::kSlice, ops::kTranspose};
+    ops::kActivation,
+    ops::kBatchNorm,
+    ops::kBinary,
+    ops::kCast,
+    ops::kConcat,
+    ops::kConv,
+    ops::kGlobalPool,
+    ops::kIdentity,
+    ops::kPad,
+    ops::kPooling,
+    ops::kReshape,
+    ops::kShape,
+    ops::kSlice,
+    ops::kTranspose,
+};
 
 inline const OpDef* find_op(std::string_view name) {
   for (const auto family : kFamilies)

@@ -1,0 +1,177 @@
+// Convolution over any number of spatial axes: X [N,C,...], W [K,C/groups,...], optionally B [K] and a residual give Y [N,K,...].
+#pragma once
+#include "coverslip/ops/conv_cases.hpp"
+#include "coverslip/ops/cost.hpp"
+#include "coverslip/ops/fused.hpp"
+#include "coverslip/ops/indirect.hpp"
+#include "coverslip/ops/window.hpp"
+
+namespace coverslip::inline v0::ops {
+
+inline Dim groups_of(const Node& node) {
+  const Dim groups = node.attr<Dim>("group", 1);
+  if (groups < 1) throw Error(Errc::BadModel, node.label(), "attribute 'group' is ", groups, ", wants 1 or more");
+  return groups;
+}
+
+inline std::vector<Window> conv_windows(const Node& node, const Types& in) {
+  const Shape &x = in[0].shape, &w = in[1].shape;
+  std::vector<Window> windows;
+  for (std::size_t axis = 2; axis < x.rank(); ++axis)
+    windows.push_back(window_of(node, axis - 2, x.rank() - 2, w[axis], x[axis]));
+  return windows;
+}
+
+// What Conv and ConvTranspose have in common; `outputs`: channels.
+inline void check_conv_inputs(const Node& node, const Types& in, Dim outputs) {
+  const Shape &x = in[0].shape, &w = in[1].shape;
+  if (x.rank() < 3 || w.rank() != x.rank())
+    throw Error(Errc::BadShape, node.label(), "input ", x, " and weights ", w, ": wants the same rank, at least 3");
+  const auto kernel = node.attr("kernel_shape", std::vector<Dim>(w.begin() + 2, w.end()));
+  if (!std::equal(kernel.begin(), kernel.end(), w.begin() + 2, w.end()))
+    throw Error(Errc::BadModel, node.label(), "attribute 'kernel_shape' is not that of weights ", w);
+  if (node.has(2) && in[2].shape != Shape{outputs})
+    throw Error(Errc::BadShape, node.label(), "bias is ", in[2].shape, ", wants ", outputs);
+}
+
+inline Types conv_type(const Node& node, const Types& in, Constants) {
+  want_inputs(node, in, 2, 4);
+  want_dtype(node, in, DType::f32);
+  const Shape &x = in[0].shape, &w = in[1].shape;
+  check_conv_inputs(node, in, w.rank() > 0 ? w[0] : 0);
+  const Dim groups = groups_of(node);
+  if (x[1] % groups != 0 || x[1] / groups != w[1] || w[0] % groups != 0)
+    throw Error(Errc::BadShape, node.label(), "input ", x, " in ", groups, " groups does not fit weights ", w);
+  Shape y{x[0], w[0]};
+  for (const Window& window : conv_windows(node, in)) y.push_back(window.outputs(x[y.rank()]));
+  if (y.elements() == 0) throw Error(Errc::BadShape, node.label(), "nothing is left of input ", x, " by weights ", w);
+  if (node.has(3) && in[3].shape != y)
+    throw Error(Errc::BadShape, node.label(), "residual is ", in[3].shape, ", wants ", y);
+  epilogue_of(node);
+  return {{DType::f32, y}};
+}
+
+// The input channels that a range of output channels depends on.
+inline Range channels_needed(const Range& outputs, Dim groups, Dim all_inputs, Dim all_outputs) {
+  const Dim inputs_each = all_inputs / groups, outputs_each = all_outputs / groups;
+  return {outputs.begin / outputs_each * inputs_each, ((outputs.end - 1) / outputs_each + 1) * inputs_each};
+}
+
+inline std::vector<Box> conv_needed(const Node& node, const Types& in, const Box& y) {
+  const Shape &x = in[0].shape, &w = in[1].shape;
+  const auto windows = conv_windows(node, in);
+  std::vector<Box> boxes(in.size());
+  boxes[0] = {y[0], channels_needed(y[1], groups_of(node), x[1], w[0])};
+  for (std::size_t i = 0; i < windows.size(); ++i) boxes[0].push_back(windows[i].needed(y[i + 2], x[i + 2]));
+  boxes[1] = Box(w);
+  boxes[1][0] = y[1];
+  if (node.has(2)) boxes[2] = {y[1]};
+  if (node.has(3)) boxes[3] = y;
+  return boxes;
+}
+
+inline void conv(const Node& node, Inputs in, Outputs out) {
+  const View &x = in[0], &w = in[1];
+  const auto windows = conv_windows(node, {{DType::f32, x.shape()}, {DType::f32, w.shape()}});
+  const Epilogue epilogue = epilogue_of(node);
+  const Dim group_outputs = w.shape()[0] / groups_of(node);
+  Box taps(w.shape());
+  for_each(out[0].held(), [&](const Index& y) {
+    double sum = node.has(2) ? *in[2].as<float>({y[1]}) : 0.0;
+    if (node.has(3)) sum += *in[3].as<float>(y);
+    taps[0] = {y[1], y[1] + 1};
+    for_each(taps, [&](const Index& t) {
+      Index at{y[0], y[1] / group_outputs * w.shape()[1] + t[1]};
+      for (std::size_t i = 0; i < windows.size(); ++i) at.push_back(windows[i].place(y[i + 2], t[i + 2]));
+      if (x.held().contains(at)) sum += double{*x.as<float>(at)} * double{*w.as<float>(t)};
+    });
+    *out[0].as<float>(y) = static_cast<float>(activate(epilogue, sum));
+  });
+}
+
+// The terms of the sum that is one output element.
+inline double conv_terms(const Types& in) {
+  const Shape& w = in[1].shape;
+  return static_cast<double>(w.elements() / w[0]);
+}
+
+// One rounding for each term, the bias, the residual and the reference; eight for an activation with an exponential.
+inline double conv_tolerance(const Node& node, const Types& in) {
+  return (conv_terms(in) + 3 + (epilogue_of(node).activation != Activation::None ? 8 : 0)) * 0x1p-24;
+}
+
+inline Form conv_weights_form(const Panels& panels, Dim taps) {
+  return {.packing = "conv, " + to_string(panels), .pack = [panels, taps](const Tensor& weights) {
+            Tensor packed({DType::f32, {panels.floats()}});
+            const Dim channels = panels.rows / taps;
+            panels.fill(weights.values<float>().data(), packed.values<float>().data(), [&](Dim group, Dim k, Dim row) {
+              return ((group * panels.columns + k) * channels + row % channels) * taps + row / channels;
+            });
+            return packed;
+          }};
+}
+
+// Best cut first: rows of the map, or channels where most of the bytes are weights.
+inline std::vector<Cut> conv_cuts(const Types& in, const Shape& y, Dim channel_multiple) {
+  std::vector<Cut> cuts{{0}};
+  for (std::size_t axis = 2; axis < y.rank(); ++axis) cuts.push_back({axis});
+  std::rotate(cuts.begin(), cuts.begin() + 1, cuts.begin() + 2);
+  const bool heavy = in[1].bytes() > in[0].bytes();
+  cuts.insert(heavy ? cuts.begin() : cuts.begin() + 2, {1, channel_multiple});
+  return cuts;
+}
+
+inline IndirectConv conv_indirect(const Node& node, const Types& in, const KernelTable& kernels) {
+  const Shape &x = in[0].shape, &w = in[1].shape;
+  const Dim groups = groups_of(node);
+  IndirectConv conv{.channels = x[1], .depthwise = groups > 1 && groups == x[1] && groups == w[0],
+                    .epilogue = epilogue_of(node)};
+  for (const Window& window : conv_windows(node, in)) {
+    AxisTaps& axis = conv.axes.emplace_back();
+    axis.stride = window.stride;
+    axis.inputs = x[conv.axes.size() + 1];
+    for (Dim tap = 0; tap < window.taps; ++tap) axis.at.push_back(window.place(0, tap));
+  }
+  if (conv.depthwise) {
+    conv.kernel = kernels.depthwise_f32.run;
+    conv.panels = {1, w[0], conv.taps(), static_cast<Dim>(kernels.depthwise_f32.columns)};
+  } else {
+    conv.kernel = kernels.gemm_f32.run;
+    conv.tile_rows = kernels.gemm_f32.rows;
+    conv.panels = {groups, w[0] / groups, conv.taps() * w[1], static_cast<Dim>(kernels.gemm_f32.columns)};
+  }
+  return conv;
+}
+
+inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+  if (constants[1] == nullptr || (node.has(2) && constants[2] == nullptr)) return {};  // nothing to pack yet
+  const IndirectConv conv = conv_indirect(node, in, context.kernels);
+  const Shape y = conv_type(node, in, constants)[0].shape;
+  const double multiply_adds = static_cast<double>(y.elements()) * conv_terms(in);
+  const double padding = static_cast<double>(conv.panels.padded()) / static_cast<double>(conv.panels.columns);
+  const std::size_t bytes = in[0].bytes() + in[1].bytes() + TensorType{DType::f32, y}.bytes();
+  Step step{.kernel = conv.depthwise ? "conv_depthwise" : conv.taps() == 1 ? "conv_pointwise" : "conv_indirect",
+            .inputs = {{Layout::ChannelsLast}, conv_weights_form(conv.panels, conv.taps())},
+            .outputs = {Layout::ChannelsLast},
+            .cuts = conv_cuts(in, y, conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
+            .scratch_bytes = conv.scratch_bytes(),
+            .nanoseconds = pass_nanoseconds(bytes) / 4 + multiply_adds * padding * (conv.depthwise ? 4 : 1) /
+                                                             multiply_adds_per_nanosecond(context.kernels),
+            .multiply_adds = multiply_adds,
+            .run = [conv](Inputs from, Outputs to, const Box& box, std::byte* scratch) {
+              const bool has_residual = from.size() > 3 && from[3].shape().rank() > 0;
+              conv.run(from[0], packed_floats(from[1]), from.size() > 2 ? packed_floats(from[2]) : nullptr,
+                       has_residual ? &from[3] : nullptr, to[0], box, scratch);
+            }};
+  if (in.size() > 2) step.inputs.push_back(node.has(2) ? bias_form(conv.panels) : Form{});
+  if (in.size() > 3) step.inputs.push_back({Layout::ChannelsLast});
+  if (node.has(3)) step.in_place = 3;
+  return {step};
+}
+
+inline constexpr OpDef kConv[] = {
+    {.name = "Conv", .infer = conv_type, .needed = conv_needed, .reference = conv, .plan = plan_conv,
+     .tolerance = conv_tolerance, .cases = conv_cases},
+};
+
+}  // namespace coverslip::inline v0::ops
