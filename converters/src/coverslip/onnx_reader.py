@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir
 import onnxscript.optimizer
 from onnx import helper, numpy_helper
+from onnx_ir.passes.common import CommonSubexpressionEliminationPass
 
 from . import dtypes, lower, onnx_file, padding, shapes
 from .errors import Errc, Error
@@ -103,11 +105,15 @@ def _at_known_opset(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Shapes inferred, constant parts of the graph computed."""
+    """Shapes inferred, constant parts computed. Rewriting is left to the passes, which do it in double precision."""
     try:
         model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-        model = onnxscript.optimizer.optimize(model)
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+        graph = onnx_ir.serde.deserialize_model(model)
+        for _ in range(2):  # what is folded once may let shapes be inferred, which lets more be folded
+            onnxscript.optimizer.fold_constants_ir(graph, onnx_shape_inference=True)
+            CommonSubexpressionEliminationPass()(graph)
+            onnxscript.optimizer.remove_unused_nodes(graph)
+        return onnx.shape_inference.infer_shapes(onnx_ir.serde.serialize_model(graph), data_prop=True)
     except Exception as error:  # both raise whatever their C++ or Python parts do
         raise Error(Errc.BadModel, "ONNX shape inference", str(error).strip()) from error
 
