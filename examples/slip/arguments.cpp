@@ -32,11 +32,7 @@ std::size_t parse_name(std::string_view option, std::string_view text, const Nam
   refuse(option, text, all);
 }
 
-constexpr std::string_view kPrecisions[] = {"file", "float32", "bfloat16", "int8"};
-
 }  // namespace
-
-std::string_view to_string(Precision precision) { return kPrecisions[static_cast<std::size_t>(precision)]; }
 
 Arguments& Arguments::flag(std::string name, bool& on, std::string help) {
   options_.push_back({.name = std::move(name), .value = "", .help = std::move(help), .on = &on});
@@ -169,7 +165,7 @@ void EngineArguments::add_to(Arguments& arguments) {
               })
       .option("--precision", "NAME", "of the arithmetic: file (the default), float32, bfloat16 or int8",
               [this](std::string_view text) {
-                options.precision = Precision{static_cast<std::uint8_t>(parse_name("--precision", text, kPrecisions))};
+                options.precision = Precision{static_cast<std::uint8_t>(parse_name("--precision", text, kPrecisionNames))};
               })
       .option("--max-memory", "BYTES", "limit for weights, values and scratch, such as 300M",
               [this](std::string_view text) { options.max_memory = parse_bytes("--max-memory", text); })

@@ -61,6 +61,4 @@ struct EngineArguments {
   std::vector<Shape> input_shapes(const Model& model) const;
 };
 
-std::string_view to_string(Precision precision);
-
 }  // namespace coverslip::tool

@@ -17,6 +17,8 @@ inline constexpr std::string_view kTargetNames[] = {"scalar",  "sse2",      "sse
 constexpr std::string_view to_string(Target target) { return kTargetNames[static_cast<std::size_t>(target)]; }
 
 enum class Precision : std::uint8_t { AsFile, Float32, Bfloat16, Int8 };
+inline constexpr std::string_view kPrecisionNames[] = {"file", "float32", "bfloat16", "int8"};
+constexpr std::string_view to_string(Precision precision) { return kPrecisionNames[static_cast<std::size_t>(precision)]; }
 
 struct Options {
   int threads = 0;                          // 0: as many as quota, cpuset and affinity allow; never more than cores

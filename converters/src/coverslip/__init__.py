@@ -9,8 +9,9 @@ from .errors import Disagreement, Errc, Error
 
 if TYPE_CHECKING:
     from .conversion import Report
+    from .runtime import Model, cpu, load
 
-__all__ = ["Disagreement", "Errc", "Error", "convert"]
+__all__ = ["Disagreement", "Errc", "Error", "Model", "convert", "cpu", "load"]
 
 
 def convert(
@@ -27,3 +28,16 @@ def convert(
     except TypeError as error:
         raise Error(Errc.BadInput, "convert", str(error)) from error
     return conversion.convert(source, destination, verify, chosen)
+
+
+def __getattr__(name: str) -> Any:
+    """Finds `load`, `cpu` and `Model` when they are asked for: converting needs no compiled engine."""
+    if name not in ("Model", "cpu", "load"):
+        raise AttributeError(f"module 'coverslip' has no attribute {name!r}")
+    try:
+        from . import runtime
+    except ImportError as error:
+        raise AttributeError(
+            f"coverslip.{name} needs the compiled engine, which './dev build' makes: {error}"
+        ) from error
+    return getattr(runtime, name)
