@@ -8,10 +8,12 @@
 
 #include "coverslip/kernels/affine-inl.h"
 #include "coverslip/kernels/binary-inl.h"
+#include "coverslip/kernels/blend-inl.h"
 #include "coverslip/kernels/depthwise_f32-inl.h"
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/pool-inl.h"
+#include "coverslip/kernels/softmax-inl.h"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/kernels/unary-inl.h"
 
@@ -29,7 +31,9 @@ inline const KernelTable* Table() {
                                       .unary = kUnary,
                                       .binary = kBinary,
                                       .affine = kAffine,
-                                      .pool = kPool};
+                                      .pool = kPool,
+                                      .softmax = kSoftmax,
+                                      .blend = kBlend};
   return &kTable;
 }
 

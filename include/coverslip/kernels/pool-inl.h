@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "coverslip/kernels/pool.hpp"
-#include "hwy/highway.h"
+#include "coverslip/kernels/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
@@ -86,29 +86,15 @@ inline void AveragePool(const float* x, float* y, const PoolTaps& taps, const Po
   Pool(x, y, taps, row, MeanOfTaps{divisor});
 }
 
-// Sixteen sums, the i-th of the elements i, i + 16, ... of each row, whatever the lanes of the target; then their tree.
 inline float SumSideBySide(const float* x, const PoolTaps& taps) {
-  constexpr size_t kSums = 16;
-  const hn::CappedTag<float, kSums> d;
-  constexpr size_t kVectors = kSums / hn::MaxLanes(hn::CappedTag<float, kSums>());
-  const size_t lanes = hn::Lanes(d), n = taps.counts[2];
-  hn::Vec<decltype(d)> sums[kVectors];
-  for (auto& sum : sums) sum = hn::Zero(d);
+  const SumTag d;
+  SixteenSums sums;
   for (size_t i = 0; i < taps.counts[0]; ++i, x += taps.steps[0]) {
     const float* row = x;
-    for (size_t j = 0; j < taps.counts[1]; ++j, row += taps.steps[1]) {
-      size_t k = 0;
-      for (; k + kSums <= n; k += kSums)
-        for (size_t v = 0; v < kVectors; ++v) sums[v] = hn::Add(sums[v], hn::LoadU(d, row + k + v * lanes));
-      for (size_t v = 0; v < kVectors && k < n; ++v, k += lanes)
-        sums[v] = hn::Add(sums[v], hn::LoadN(d, row + k, HWY_MIN(lanes, n - k)));
-    }
+    for (size_t j = 0; j < taps.counts[1]; ++j, row += taps.steps[1])
+      sums.ForEachVector(taps.counts[2], [&](size_t k, size_t count) HWY_ATTR { return hn::LoadN(d, row + k, count); });
   }
-  float all[kSums];
-  for (size_t v = 0; v < kVectors; ++v) hn::StoreU(sums[v], d, all + v * lanes);
-  for (size_t half = kSums / 2; half > 0; half /= 2)
-    for (size_t i = 0; i < half; ++i) all[i] += all[i + half];
-  return all[0];
+  return sums.Total();
 }
 
 inline constexpr PoolKernels kPool{.max = MaxPool, .average = AveragePool, .sum_side_by_side = SumSideBySide};

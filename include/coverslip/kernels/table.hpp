@@ -6,10 +6,12 @@
 
 #include "coverslip/kernels/affine.hpp"
 #include "coverslip/kernels/binary.hpp"
+#include "coverslip/kernels/blend.hpp"
 #include "coverslip/kernels/depthwise_f32.hpp"
 #include "coverslip/kernels/gemm_f32.hpp"
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/pool.hpp"
+#include "coverslip/kernels/softmax.hpp"
 #include "coverslip/kernels/unary.hpp"
 
 namespace coverslip {
@@ -28,6 +30,8 @@ struct KernelTable {
   BinaryKernels binary;
   AffineKernels affine;
   PoolKernels pool;
+  SoftmaxKernels softmax;
+  BlendKernels blend;
 };
 
 // Those that this CPU runs and that were compiled, best first, never empty.

@@ -11,8 +11,10 @@
 #include "coverslip/ops/pad.hpp"
 #include "coverslip/ops/pool.hpp"
 #include "coverslip/ops/reshape.hpp"
+#include "coverslip/ops/resize.hpp"
 #include "coverslip/ops/shape_of.hpp"
 #include "coverslip/ops/slice.hpp"
+#include "coverslip/ops/softmax.hpp"
 #include "coverslip/ops/transpose.hpp"
 
 namespace coverslip {
@@ -30,8 +32,10 @@ inline constexpr std::span<const OpDef> kFamilies[] = {
     ops::kPad,
     ops::kPooling,
     ops::kReshape,
+    ops::kResize,
     ops::kShape,
     ops::kSlice,
+    ops::kSoftmax,
     ops::kTranspose,
 };
 
