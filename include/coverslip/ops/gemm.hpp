@@ -1,0 +1,241 @@
+// Gemm: alpha A' B' + beta C, where ' may transpose; with a residual and an activation of ours.
+#pragma once
+#include <bit>
+
+#include "coverslip/ops/fused.hpp"
+#include "coverslip/ops/matmul.hpp"
+
+namespace coverslip::inline v0::ops {
+
+struct Gemm {
+  bool trans_a, trans_b;
+  float alpha, beta;
+  Dim m, n, k;
+
+  Gemm(const Node& node, const Shape& a, const Shape& b)
+      : trans_a(node.attr<Dim>("transA", 0) != 0),
+        trans_b(node.attr<Dim>("transB", 0) != 0),
+        alpha(node.attr("alpha", 1.0f)),
+        beta(node.attr("beta", 1.0f)) {
+    if (a.rank() != 2 || b.rank() != 2)
+      throw Error(Errc::BadShape, node.label(), "inputs ", a, " and ", b, ": wants two matrices");
+    m = a[trans_a ? 1 : 0];
+    k = a[trans_a ? 0 : 1];
+    n = b[trans_b ? 0 : 1];
+    if (b[trans_b ? 1 : 0] != k)
+      throw Error(Errc::BadShape, node.label(), "inputs ", a, " and ", b, " do not fit each other");
+  }
+};
+
+// The place in C, which is broadcast, that output y reads.
+inline Index gemm_c_place(const Shape& c, const Index& y) {
+  Index at(c.rank(), 0);
+  for (std::size_t i = 0; i < c.rank(); ++i) at[i] = c[i] == 1 ? 0 : y[2 - c.rank() + i];
+  return at;
+}
+
+inline Types gemm_type(const Node& node, const Types& in, Constants) {
+  want_inputs(node, in, 2, 4);
+  want_dtype(node, in, DType::f32);
+  const Gemm gemm(node, in[0].shape, in[1].shape);
+  const Shape y{gemm.m, gemm.n};
+  y.elements();
+  if (node.has(2)) {
+    const Shape& c = in[2].shape;
+    bool fits = c.rank() <= 2;
+    for (std::size_t i = 0; fits && i < c.rank(); ++i) fits = c[i] == 1 || c[i] == y[2 - c.rank() + i];
+    if (!fits) throw Error(Errc::BadShape, node.label(), "input C is ", c, ", which cannot be broadcast to ", y);
+  }
+  if (node.has(3)) {
+    if (gemm.trans_a) throw Error(Errc::Unsupported, node.label(), "a residual with transA = 1");
+    if (in[3].shape != y) throw Error(Errc::BadShape, node.label(), "residual is ", in[3].shape, ", wants ", y);
+  }
+  epilogue_of(node);
+  return {{DType::f32, y}};
+}
+
+inline std::vector<Box> gemm_needed(const Node& node, const Types& in, const Box& y) {
+  const Gemm gemm(node, in[0].shape, in[1].shape);
+  const Range k{0, gemm.k};
+  std::vector<Box> boxes(in.size());
+  boxes[0] = gemm.trans_a ? Box{k, y[0]} : Box{y[0], k};
+  boxes[1] = gemm.trans_b ? Box{y[1], k} : Box{k, y[1]};
+  if (node.has(2)) {
+    const Shape& c = in[2].shape;
+    boxes[2] = Box(c);
+    for (std::size_t i = 0; i < c.rank(); ++i)
+      if (c[i] != 1) boxes[2][i] = y[2 - c.rank() + i];
+  }
+  if (node.has(3)) boxes[3] = y;
+  return boxes;
+}
+
+inline void gemm(const Node& node, Inputs in, Outputs out) {
+  const Gemm gemm(node, in[0].shape(), in[1].shape());
+  const Epilogue epilogue = epilogue_of(node);
+  for_each(out[0].held(), [&](const Index& y) {
+    double sum = 0;
+    for (Dim k = 0; k < gemm.k; ++k)
+      sum += double{*in[0].as<float>(gemm.trans_a ? Index{k, y[0]} : Index{y[0], k})} *
+             double{*in[1].as<float>(gemm.trans_b ? Index{y[1], k} : Index{k, y[1]})};
+    sum *= gemm.alpha;
+    if (node.has(2)) sum += double{gemm.beta} * *in[2].as<float>(gemm_c_place(in[2].shape(), y));
+    if (node.has(3)) sum += *in[3].as<float>(y);
+    *out[0].as<float>(y) = static_cast<float>(activate(epilogue, sum));
+  });
+}
+
+// The reference of magnitudes, as alpha and beta may be negative.
+inline void gemm_magnitudes(const Node& node, Inputs in, Outputs out) {
+  Node plain{.op = node.op, .name = node.name, .inputs = node.inputs, .outputs = node.outputs};
+  plain.attributes = node.attributes;
+  plain.attributes["alpha"] = std::abs(node.attr("alpha", 1.0f));
+  plain.attributes["beta"] = std::abs(node.attr("beta", 1.0f));
+  plain.attributes.erase("activation");
+  std::vector<Tensor> values(in.size());
+  std::vector<View> views;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (!node.has(i)) {
+      views.emplace_back();
+      continue;
+    }
+    values[i] = Tensor({DType::f32, in[i].shape()});
+    views.push_back(values[i].view());
+    for_each(in[i].held(), [&](const Index& at) { *views[i].as<float>(at) = std::abs(*in[i].as<float>(at)); });
+  }
+  gemm(plain, views, out);
+}
+
+inline double gemm_tolerance(const Node& node, const Types& in) {
+  return product_tolerance(Gemm(node, in[0].shape, in[1].shape).k, epilogue_of(node));
+}
+
+// C as one row: of as many elements as there are columns, or of one.
+inline bool is_row(const Shape& c) { return c.rank() < 2 || c[0] == 1; }
+
+inline Form gemm_bias_form(const Gemm& gemm, Dim width) {
+  const Panels panels{1, gemm.n, 1, width};
+  return {.packing = "gemm bias for " + std::to_string(gemm.n) + " times " + std::to_string(std::bit_cast<std::uint32_t>(gemm.beta)) + ", " + to_string(panels),
+          .pack = [panels, beta = gemm.beta](const Tensor& c) {
+            Tensor packed({DType::f32, {panels.floats()}});
+            const auto from = c.values<float>();
+            const auto to = packed.values<float>();
+            for (std::size_t i = 0; i < static_cast<std::size_t>(panels.columns); ++i)
+              to[i] = beta * from[from.size() == 1 ? 0 : i];
+            return packed;
+          }};
+}
+
+inline Form gemm_weights_form(const Gemm& gemm, Dim width) {
+  const Panels panels{1, gemm.n, gemm.k, width};
+  return {.packing = std::string("gemm ") + (gemm.trans_b ? "transposed" : "straight") + " times " +
+                     std::to_string(std::bit_cast<std::uint32_t>(gemm.alpha)) + ", " + to_string(panels),
+          .pack = [panels, gemm](const Tensor& b) {
+            Tensor packed({DType::f32, {panels.floats()}});
+            panels.fill(b.values<float>().data(), packed.values<float>().data(), [&](Dim, Dim n, Dim k) {
+              return gemm.trans_b ? n * gemm.k + k : k * gemm.n + n;
+            });
+            if (gemm.alpha != 1)
+              for (float& x : packed.values<float>()) x *= gemm.alpha;
+            return packed;
+          }};
+}
+
+inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+  const Gemm gemm(node, in[0].shape, in[1].shape);
+  const auto& kernels = context.kernels.gemm_f32;
+  const bool row_bias = node.has(2) && constants[2] != nullptr && is_row(in[2].shape);
+  // What comes packed is multiplied by alpha then; nothing else is.
+  if (constants[1] == nullptr && gemm.alpha != 1) return {};
+  MatrixProduct product{.terms = gemm.k, .width = static_cast<Dim>(kernels.columns),
+                        .tile_rows = static_cast<Dim>(kernels.rows), .packed = constants[1] != nullptr,
+                        .copies_a = gemm.trans_a, .computes_init = node.has(2) && !row_bias, .kernel = kernels.run,
+                        .epilogue = epilogue_of(node)};
+  const double outputs = static_cast<double>(gemm.m) * static_cast<double>(gemm.n);
+  const bool wide = gemm.m < 2 * product.tile_rows;
+  Step step{.kernel = product.packed ? "gemm" : "gemm_unpacked",
+            .inputs = {{Layout::Planar}, product.packed ? gemm_weights_form(gemm, product.width) : Form{Layout::Planar}},
+            .outputs = {Layout::Planar},
+            .cuts = wide ? std::vector<Cut>{{1, product.width}, {0}} : std::vector<Cut>{{0}, {1, product.width}},
+            .scratch_bytes = product.scratch_bytes(gemm.n),
+            .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), context.kernels),
+            .multiply_adds = outputs * static_cast<double>(gemm.k),
+            .run = {}};
+  if (in.size() > 2) step.inputs.push_back(row_bias ? gemm_bias_form(gemm, product.width) : Form{Layout::Planar});
+  if (in.size() > 3) step.inputs.push_back({Layout::Planar});
+  if (node.has(3)) step.in_place = 3;
+  step.run = [gemm, product, row_bias, has_residual = node.has(3), c_shape = node.has(2) ? in[2].shape : Shape{}](
+                 Inputs from, Outputs to, const Box& box, std::byte* scratch) {
+    if (box.shape().elements() == 0) return;
+    const View* c = product.computes_init ? &from[2] : nullptr;
+    const View* residual = has_residual ? &from[3] : nullptr;
+    MatrixProduct::Rows rows(product, box[1], scratch);
+    const float* bias = row_bias ? packed_floats(from[2]) + box[1].begin : nullptr;
+    if (product.packed) {
+      rows.use(packed_floats(from[1]), {}, bias);
+    } else {
+      const View& b = from[1];
+      const Index first = gemm.trans_b ? Index{box[1].begin, 0} : Index{0, box[1].begin};
+      const float* data = gemm.k > 0 ? b.as<float>(first) : nullptr;
+      const Dim s0 = b.strides()[0], s1 = b.strides()[1];
+      rows.use(nullptr, gemm.trans_b ? MatrixView{data, s1, s0} : MatrixView{data, s0, s1}, bias);
+    }
+    for (Dim m = box[0].begin; m < box[0].end; ++m) {
+      const float* init = residual != nullptr ? residual->as<float>({m, box[1].begin}) : nullptr;
+      if (c != nullptr) {
+        float* sums = rows.next_init();
+        for (Dim n = box[1].begin; n < box[1].end; ++n)
+          sums[n - box[1].begin] = gemm.beta * *c->as<float>(gemm_c_place(c_shape, {m, n})) +
+                                   (init != nullptr ? init[n - box[1].begin] : 0.0f);
+        init = sums;
+      }
+      const View& a = from[0];
+      const float* row = gemm.k > 0 ? a.as<float>(gemm.trans_a ? Index{0, m} : Index{m, 0}) : nullptr;
+      rows.add(row, a.strides()[gemm.trans_a ? 0 : 1], to[0].as<float>({m, box[1].begin}), init);
+    }
+    rows.flush();
+  };
+  return {step};
+}
+
+inline std::vector<Case> gemm_cases() {
+  struct Row {
+    Dim m, n, k;
+    Shape c;
+    Attributes attributes;
+    bool constant, residual;
+  };
+  const Row rows[] = {
+      {1, 1, 1, {}, {}, true, false},
+      {3, 17, 5, {17}, {{"transB", Dim{1}}}, true, false},
+      {15, 33, 7, {1, 33}, {{"alpha", -0.5f}, {"beta", 2.0f}, {"activation", std::string("Relu")}}, true, true},
+      {7, 70, 1030, {1}, {{"activation", std::string("Sigmoid")}}, true, false},
+      {29, 31, 6, {29, 1}, {{"transA", Dim{1}}, {"beta", -0.25f}}, true, false},
+      {14, 32, 9, {14, 32}, {{"transB", Dim{1}}}, true, true},
+      {5, 40, 8, {40}, {{"transA", Dim{1}}, {"transB", Dim{1}}}, false, false},
+      {13, 15, 8, {}, {{"activation", std::string("LeakyRelu")}, {"activation_alpha", 0.1f}}, false, true},
+      {1, 65, 3, {65}, {}, false, false},
+  };
+  std::vector<Case> cases;
+  for (const Row& row : rows) {
+    const bool a = row.attributes.contains("transA"), b = row.attributes.contains("transB");
+    const Shape x = a ? Shape{row.k, row.m} : Shape{row.m, row.k}, w = b ? Shape{row.n, row.k} : Shape{row.k, row.n};
+    Case c{"Gemm", row.attributes, {data(x), row.constant ? weights(w) : data(w)}};
+    if (row.c.rank() > 0) c.operands.push_back(row.constant && row.c.rank() == 1 ? weights(row.c) : data(row.c));
+    else if (row.residual) c.operands.push_back(absent());
+    if (row.residual) c.operands.push_back(data({row.m, row.n}));
+    cases.push_back(c);
+  }
+  for (const auto& [m, n, k] : {std::array<Dim, 3>{1, 1000, 2048}, {1, 1000, 1280}, {197, 768, 192}})
+    cases.push_back({"Gemm", {{"transB", Dim{1}}}, {data({m, k}), weights({n, k}), weights({n})}, true});
+  return cases;
+}
+
+inline constexpr OpDef kGemm[] = {
+    {.name = "Gemm", .infer = gemm_type, .needed = gemm_needed, .reference = gemm, .plan = plan_gemm,
+     .tolerance = gemm_tolerance, .magnitudes = gemm_magnitudes, .cases = gemm_cases},
+    {.name = "MatMul", .infer = matmul_type, .needed = matmul_needed, .reference = matmul, .plan = plan_matmul,
+     .tolerance = matmul_tolerance, .cases = matmul_cases},
+};
+
+}  // namespace coverslip::inline v0::ops

@@ -1,0 +1,206 @@
+// MatMul: A [...,M,K] times B [...,K,N], leading axes broadcast against each other; a vector is a matrix of one row or column.
+#pragma once
+#include "coverslip/ops/matrix_product.hpp"
+
+namespace coverslip::inline v0::ops {
+
+struct MatMul {
+  Shape a, b;        // whole
+  Dim m, n, k;
+  Shape output;
+  std::size_t batch;  // leading axes of the output
+
+  MatMul(const Node& node, const Shape& left, const Shape& right) : a(left), b(right) {
+    const auto fail = [&] { throw Error(Errc::BadShape, node.label(), "inputs ", a, " and ", b, " do not fit each other"); };
+    if (a.rank() == 0 || b.rank() == 0) fail();
+    m = a.rank() > 1 ? a[a.rank() - 2] : 1;
+    k = a[a.rank() - 1];
+    n = b.rank() > 1 ? b[b.rank() - 1] : 1;
+    if (b[b.rank() > 1 ? b.rank() - 2 : 0] != k) fail();
+    batch = std::max(batch_of(a), batch_of(b));
+    for (std::size_t axis = 0; axis < batch; ++axis) {
+      const Dim x = extent(a, axis), y = extent(b, axis);
+      if (x != y && x != 1 && y != 1) fail();
+      output.push_back(x == 1 ? y : x);
+    }
+    if (a.rank() > 1) output.push_back(m);
+    if (b.rank() > 1) output.push_back(n);
+  }
+
+  static std::size_t batch_of(const Shape& shape) { return shape.rank() > 2 ? shape.rank() - 2 : 0; }
+  // Of an operand along a leading axis of the output.
+  Dim extent(const Shape& shape, std::size_t axis) const {
+    const std::size_t own = batch_of(shape);
+    return axis + own < batch ? 1 : shape[axis + own - batch];
+  }
+  // The leading coordinates of an operand at those of the output, room for the matrix left at the end.
+  Index place(const Shape& shape, const Index& y) const {
+    Index at(shape.rank(), 0);
+    const std::size_t own = batch_of(shape);
+    for (std::size_t axis = 0; axis < own; ++axis) at[axis] = shape[axis] == 1 ? 0 : y[axis + batch - own];
+    return at;
+  }
+  Index a_place(const Index& y, Dim row, Dim term) const {
+    Index at = place(a, y);
+    if (a.rank() > 1) at[a.rank() - 2] = row;
+    at[a.rank() - 1] = term;
+    return at;
+  }
+  Index b_place(const Index& y, Dim term, Dim column) const {
+    Index at = place(b, y);
+    if (b.rank() == 1) {
+      at[0] = term;
+    } else {
+      at[b.rank() - 2] = term;
+      at[b.rank() - 1] = column;
+    }
+    return at;
+  }
+  Range rows(const Box& y) const { return a.rank() > 1 ? y[batch] : Range{0, 1}; }
+  Range columns(const Box& y) const { return b.rank() > 1 ? y[y.rank() - 1] : Range{0, 1}; }
+  Index y_place(Index y, Dim row, Dim column) const {
+    if (a.rank() > 1) y[batch] = row;
+    if (b.rank() > 1) y[y.rank() - 1] = column;
+    return y;
+  }
+  Dim b_count() const {
+    Dim count = 1;
+    for (std::size_t axis = 0; axis < batch_of(b); ++axis) count *= b[axis];
+    return count;
+  }
+  // Which matrix of B the output at y reads.
+  Dim b_index(const Index& y) const {
+    const Index at = place(b, y);
+    Dim index = 0;
+    for (std::size_t axis = 0; axis < batch_of(b); ++axis) index = index * b[axis] + at[axis];
+    return index;
+  }
+};
+
+inline Types matmul_type(const Node& node, const Types& in, Constants) {
+  want_inputs(node, in, 2, 2);
+  want_dtype(node, in, DType::f32);
+  const MatMul matmul(node, in[0].shape, in[1].shape);
+  matmul.output.elements();
+  return {{DType::f32, matmul.output}};
+}
+
+inline std::vector<Box> matmul_needed(const Node& node, const Types& in, const Box& y) {
+  const MatMul matmul(node, in[0].shape, in[1].shape);
+  std::vector<Box> boxes{Box(matmul.a), Box(matmul.b)};
+  for (Box& box : boxes) {
+    const std::size_t own = box.rank() > 2 ? box.rank() - 2 : 0;
+    for (std::size_t axis = 0; axis < own; ++axis)
+      if (box[axis].end != 1) box[axis] = y[axis + matmul.batch - own];
+  }
+  if (matmul.a.rank() > 1) boxes[0][matmul.a.rank() - 2] = matmul.rows(y);
+  if (matmul.b.rank() > 1) boxes[1][matmul.b.rank() - 1] = matmul.columns(y);
+  return boxes;
+}
+
+inline void matmul(const Node& node, Inputs in, Outputs out) {
+  const MatMul product(node, in[0].shape(), in[1].shape());
+  for_each(out[0].held(), [&](const Index& y) {
+    const Dim m = product.a.rank() > 1 ? y[product.batch] : 0, n = product.b.rank() > 1 ? y[y.rank() - 1] : 0;
+    double sum = 0;
+    for (Dim k = 0; k < product.k; ++k)
+      sum += double{*in[0].as<float>(product.a_place(y, m, k))} * double{*in[1].as<float>(product.b_place(y, k, n))};
+    *out[0].as<float>(y) = static_cast<float>(sum);
+  });
+}
+
+inline double matmul_tolerance(const Node& node, const Types& in) {
+  return product_tolerance(MatMul(node, in[0].shape, in[1].shape).k, {});
+}
+
+inline Form matmul_weights_form(const MatMul& matmul, Dim width) {
+  const Panels panels{matmul.b_count(), matmul.n, matmul.k, width};
+  return {.packing = "matmul, " + to_string(panels), .pack = [panels](const Tensor& b) {
+            Tensor packed({DType::f32, {panels.floats()}});
+            panels.fill(b.values<float>().data(), packed.values<float>().data(),
+                        [&](Dim group, Dim n, Dim k) { return (group * panels.rows + k) * panels.columns + n; });
+            return packed;
+          }};
+}
+
+inline void run_matmul(const MatMul& matmul, const MatrixProduct& product, Inputs from, Outputs to, const Box& box,
+                       std::byte* scratch) {
+  if (box.shape().elements() == 0) return;
+  const Range m = matmul.rows(box), n = matmul.columns(box);
+  const Panels panels{matmul.b_count(), matmul.n, matmul.k, product.width};
+  MatrixProduct::Rows rows(product, n, scratch);
+  Box samples = box;  // one index for each matrix of the output
+  for (std::size_t axis = matmul.batch; axis < box.rank(); ++axis) samples[axis].end = samples[axis].begin + 1;
+  Dim used = -1;
+  for_each(samples, [&](const Index& y) {
+    if (const Dim index = matmul.b_index(y); index != used) {
+      if (product.packed) {
+        rows.use(packed_floats(from[1]) + index * panels.group_floats(), {}, nullptr);
+      } else {
+        const View& b = from[1];
+        const Dim row = b.strides()[b.shape().rank() > 1 ? b.shape().rank() - 2 : 0];
+        const float* data = matmul.k > 0 ? b.as<float>(matmul.b_place(y, 0, n.begin)) : nullptr;
+        rows.use(nullptr, {data, row, b.shape().rank() > 1 ? b.strides()[b.shape().rank() - 1] : 0}, nullptr);
+      }
+      used = index;
+    }
+    for (Dim i = m.begin; i < m.end; ++i) {
+      const float* a = matmul.k > 0 ? from[0].as<float>(matmul.a_place(y, i, 0)) : nullptr;
+      rows.add(a, 1, to[0].as<float>(matmul.y_place(y, i, n.begin)), nullptr);
+    }
+  });
+  rows.flush();
+}
+
+inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+  const MatMul matmul(node, in[0].shape, in[1].shape);
+  const auto& kernels = context.kernels.gemm_f32;
+  const MatrixProduct product{.terms = matmul.k, .width = static_cast<Dim>(kernels.columns),
+                              .tile_rows = static_cast<Dim>(kernels.rows), .packed = constants[1] != nullptr,
+                              .kernel = kernels.run};
+  std::vector<Cut> cuts;
+  for (std::size_t axis = 0; axis < matmul.batch + (matmul.a.rank() > 1 ? 1 : 0); ++axis) cuts.push_back({axis});
+  if (matmul.b.rank() > 1) {
+    const Cut cut{matmul.output.rank() - 1, product.width};
+    cuts.insert(matmul.m < 2 * product.tile_rows ? cuts.begin() : cuts.end(), cut);
+  }
+  const auto outputs = static_cast<double>(matmul.output.elements());
+  return {{.kernel = product.packed ? "matmul" : "matmul_unpacked",
+           .inputs = {{Layout::Planar}, product.packed ? matmul_weights_form(matmul, product.width) : Form{Layout::Planar}},
+           .outputs = {Layout::Planar},
+           .cuts = cuts,
+           .scratch_bytes = product.scratch_bytes(matmul.n),
+           .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), context.kernels),
+           .multiply_adds = outputs * static_cast<double>(matmul.k),
+           .run = [matmul, product](Inputs from, Outputs to, const Box& box, std::byte* scratch) {
+             run_matmul(matmul, product, from, to, box, scratch);
+           }}};
+}
+
+inline std::vector<Case> matmul_cases() {
+  struct Row {
+    Shape a, b;
+    bool constant;
+  };
+  const Row rows[] = {
+      {{1, 1}, {1, 1}, true},
+      {{5, 7}, {7, 33}, true},
+      {{2, 5, 7}, {7, 31}, true},
+      {{2, 15, 1030}, {1030, 17}, true},
+      {{2, 3, 4, 5}, {3, 5, 16}, true},
+      {{3, 14, 6}, {3, 6, 32}, false},
+      {{2, 1, 13, 6}, {1, 3, 6, 34}, false},
+      {{7}, {7, 9}, true},
+      {{4, 7}, {7}, true},
+      {{6, 4, 7}, {7}, false},
+      {{7}, {2, 7, 9}, false},
+      {{5}, {5}, false},
+  };
+  std::vector<Case> cases;
+  for (const Row& row : rows) cases.push_back({"MatMul", {}, {data(row.a), row.constant ? weights(row.b) : data(row.b)}});
+  cases.push_back({"MatMul", {}, {data({1, 197, 192}), weights({192, 768})}, true});
+  cases.push_back({"MatMul", {}, {data({1, 3, 197, 64}), data({1, 3, 64, 197})}, true});
+  return cases;
+}
+
+}  // namespace coverslip::inline v0::ops
