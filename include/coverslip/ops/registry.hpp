@@ -6,6 +6,7 @@
 #include "coverslip/ops/cast.hpp"
 #include "coverslip/ops/concat.hpp"
 #include "coverslip/ops/conv.hpp"
+#include "coverslip/ops/conv_transpose.hpp"
 #include "coverslip/ops/gemm.hpp"
 #include "coverslip/ops/global_pool.hpp"
 #include "coverslip/ops/identity.hpp"
@@ -28,6 +29,7 @@ inline constexpr std::span<const OpDef> kFamilies[] = {
     ops::kCast,
     ops::kConcat,
     ops::kConv,
+    ops::kConvTranspose,
     ops::kGemm,
     ops::kGlobalPool,
     ops::kIdentity,
