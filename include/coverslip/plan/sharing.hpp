@@ -54,12 +54,11 @@ class Sharing {
   void gather(const PlannedStep& step) {
     const ValueId out = step.node.outputs[0];
     if (fixed_[out] || same_as_bigger(step, out)) return;
-    const Layout layout = value(out).layout;
+    const PlannedValue& whole = value(out);  // which may itself lie inside a bigger one
     for (std::size_t i = 0; i < step.node.inputs.size(); ++i) {
       const ValueId in = step.node.inputs[i];
-      if (movable(in) && value(in).layout == layout && std::ranges::count(step.node.inputs, in) == 1)
-        put(in, out, elements_to(step.step.parts[i], strides_of(layout, value(out).type.shape)),
-            strides_of(layout, value(out).type.shape));
+      if (movable(in) && value(in).layout == whole.layout && std::ranges::count(step.node.inputs, in) == 1)
+        put(in, out, elements_to(step.step.parts[i], whole.strides), whole.strides);
     }
   }
 
