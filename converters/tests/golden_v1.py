@@ -1,4 +1,4 @@
-"""The network of tests/data/golden/v1.slip, which every later version must read: it holds one of everything in version 1.
+"""The network of tests/data/golden/v1.slip, which every later version must read: one of everything in version 1.
 
 `python golden_v1.py` writes the file.
 """
@@ -74,7 +74,9 @@ def graph() -> Graph:
 
 
 def golden() -> GoldenCase:
-    case = GoldenCase(seed=0x0123456789ABCDEF, low=-1.0, high=1.0, shapes=[(1, 3, 8, 8)], samples=[], tolerance=2.0**-18)
+    case = GoldenCase(
+        seed=0x0123456789ABCDEF, low=-1.0, high=1.0, shapes=[(1, 3, 8, 8)], samples=[], tolerance=2.0**-18
+    )
     scores, grown = answers(golden_input(case, 0, Value("x", "f32", (FREE, 3, 8, 8))).astype(np.float64))
     places = [(0, 0), (0, 1), (1, 0), (1, 63), (1, 100), (1, 127)]
     case.samples = [(o, i, float(np.float32((scores, grown)[o].flat[i]))) for o, i in places]
