@@ -12,8 +12,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from . import engine, keras_reader, onnx_reader, passes, preprocessing, writer
+import onnx
+
+from . import engine, keras_reader, onnx_double, onnx_reader, passes, preprocessing, reference, writer
 from .draws import Feeds
+from .edit import copied
 from .errors import Errc, Error
 from .ir import FREE, Array, Graph, Preprocess
 from .to_onnx import to_onnx
@@ -75,32 +78,43 @@ def _convert(source: Path, destination: Path, verify: bool, options: Options) ->
     if not destination.parent.is_dir():
         raise Error(Errc.Io, str(destination), f"there is no folder {destination.parent}")
     options.progress("reading")
-    graph, run_source, against = _read(source, options)
+    graph, original = _read(source, options)
     report = Report(str(source), str(destination), 0, len(graph.nodes), 0, 0, [], "no", [], [])
     _describe(graph, source, options)
     options.progress("simplifying")
     report.passes = passes.run(graph)
     report.nodes = len(graph.nodes)
     report.parameters = sum(array.size for array in graph.constants.values() if array.dtype.kind == "f")
-    answers = _verify(graph, run_source, against, report, options) if verify else None
+    answers = _verify(graph, original, report, options) if verify else None
     graph.meta["verified"] = report.verified
     options.progress("writing")
     report.bytes = _write(graph, destination, answers, report, options)
     return report
 
 
-def _read(source: Path, options: Options) -> tuple[Graph, Callable[[], Run], str]:
-    """The graph before any pass, how to run its source, and what that is called."""
+@dataclass
+class _Original:
+    """What a converted network is compared with."""
+
+    what: str
+    model: onnx.ModelProto  # for onnxruntime
+    exact: Run  # in double precision
+
+
+def _read(source: Path, options: Options) -> tuple[Graph, _Original]:
+    """The graph before any pass, and what to compare it with."""
     shapes = _shapes(options.shape)
     if source.suffix.lower() in KERAS:
         graph = keras_reader.read(source, shapes)
-        imported = to_onnx(graph)
-        return graph, lambda: onnx_runner(imported), "the import before its passes"
+        before = copied(graph)
+        return graph, _Original(
+            "the import before its passes", to_onnx(graph), lambda x: reference.run(before, dict(x))
+        )
     if source.suffix.lower() != ".onnx":
         found = f"ends in '{source.suffix}', expected .onnx, {', '.join(KERAS)}"
         raise Error(Errc.BadInput, str(source), found)
     graph, model = onnx_reader.read(source, shapes)
-    return graph, lambda: onnx_runner(model), "its source"
+    return graph, _Original("its source", model, lambda feeds: onnx_double.run(model, feeds))
 
 
 def _shapes(shape: Shape | None) -> dict[str, tuple[int, ...]]:
@@ -168,13 +182,11 @@ def _version() -> str:
         return "0"
 
 
-def _verify(
-    graph: Graph, run_source: Callable[[], Run], against: str, report: Report, options: Options
-) -> Answers | None:
+def _verify(graph: Graph, original: _Original, report: Report, options: Options) -> Answers | None:
     """Compares with the source in onnxruntime; adds the golden case. None where the source cannot be run."""
     options.progress("running the source in onnxruntime")
     try:
-        answers = Answers(graph, run_source())
+        answers = Answers(graph, onnx_runner(original.model), original.exact)
     except Error as error:
         report.warnings.append(f"not verified: {error}")
         return None
@@ -182,7 +194,7 @@ def _verify(
     report.differences += answers.compare(onnx_runner(to_onnx(graph)), "the converted network in onnxruntime")
     options.progress("computing the golden case in double precision")
     graph.golden = answers.golden()
-    report.verified = f"yes, against {against} in onnxruntime"
+    report.verified = f"yes, against {original.what} in onnxruntime"
     return answers
 
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from .ir import Array, Graph, Node
+
+
+def copied(graph: Graph) -> Graph:
+    """A graph that can be rewritten apart from the other. The arrays, which nothing changes in place, are shared."""
+    nodes = [Node(n.op, n.name, list(n.inputs), list(n.outputs), dict(n.attributes)) for n in graph.nodes]
+    return replace(graph, nodes=nodes, constants=dict(graph.constants))
 
 
 class Editor:

@@ -94,6 +94,7 @@ def _snake_case(name: str) -> str:
 def _h5_paths(group: h5py.Group, layer: str) -> dict[str, tuple[h5py.Group, str]]:
     """Kind of weight -> where it is. The attribute weight_names lists paths that end in LAYER/KIND:0."""
     own = keras_file.child(group, layer) if keras_file.has(group, layer) else group
+    own = own if "weight_names" in own.attrs else group  # within an inner model, only the model's group lists them
     names = [
         n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in own.attrs.get("weight_names", [])
     ]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..attributes import integer, integers
-from ..edit import Editor
+from ..edit import Editor, copied
 from ..ir import FREE, Graph, Node
 
 _ELEMENTWISE = ("Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "Add", "Mul", "Concat", "Pad", "Softmax")
@@ -19,18 +17,13 @@ def run(graph: Graph) -> bool:
     changed = False
     while _merge(editor) or _flatten_trivial(editor):
         changed = True
-    trial = Editor(_copy(graph))
+    trial = Editor(copied(graph))
     while _merge(trial) or _flatten_trivial(trial) or _sink(trial):
         pass
     if _count(trial.graph) < _count(graph):
         graph.nodes, graph.constants = trial.graph.nodes, trial.graph.constants
         changed = True
     return changed
-
-
-def _copy(graph: Graph) -> Graph:
-    nodes = [Node(n.op, n.name, list(n.inputs), list(n.outputs), dict(n.attributes)) for n in graph.nodes]
-    return replace(graph, nodes=nodes, constants=dict(graph.constants))
 
 
 def _count(graph: Graph) -> int:
@@ -93,8 +86,9 @@ def _common_perm(editor: Editor, node: Node) -> list[int] | None:
 def _worth_it(editor: Editor, node: Node) -> bool:
     """Only where the Transposes above go away, so their number never grows, and not at the graph's end."""
     makers = {id(maker): maker for name in node.inputs if (maker := editor.maker(name)) is not None}
-    gone = all(editor.only_user(maker.outputs[0]) is node for maker in makers.values())
-    return gone and not editor.is_output(node.outputs[0])
+    made = [maker.outputs[0] for maker in makers.values()]
+    gone = all(user is node for name in made for user in editor.users(name))
+    return gone and not any(editor.is_output(name) for name in [*made, node.outputs[0]])
 
 
 def _untransposed(editor: Editor, node: Node, index: int, perm: list[int]) -> str | None:

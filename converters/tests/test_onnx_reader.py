@@ -1,0 +1,263 @@
+"""ONNX models become graphs that answer alike, or are refused with everything that stands in the way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from networks import Array, in_double, ops
+from onnx import TensorProto, helper, numpy_helper
+
+from coverslip import Errc, Error, onnx_reader
+
+FLOAT = TensorProto.FLOAT
+EPSILON = 1e-5  # float32 sums of fewer than 100 terms of order 1
+
+
+class Model:
+    """Builds a model on one input."""
+
+    def __init__(self, *shape: int | str | None, opset: int = 17) -> None:
+        self.inputs = [helper.make_tensor_value_info("x", FLOAT, list(shape))]
+        self.opset = opset
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.last = "x"
+
+    def constant(self, array: Any) -> str:
+        name = f"c{len(self.constants)}"
+        made = np.asarray(array)
+        made = made.astype(np.float32) if made.dtype == np.float64 else made
+        self.constants.append(numpy_helper.from_array(made, name))
+        return name
+
+    def add(
+        self, op: str, *more: str, x: str | None = None, domain: str = "", outputs: int = 1, **attributes: Any
+    ) -> str:
+        name = f"{op}_{len(self.nodes)}"
+        names = [name, *(f"{name}.{i}" for i in range(1, outputs))]
+        inputs = [self.last if x is None else x, *more]
+        self.nodes.append(helper.make_node(op, inputs, names, name=name, domain=domain, **attributes))
+        self.last = name
+        return name
+
+    def done(self, rank: int = 4) -> onnx.ModelProto:
+        """The model; of its output only the rank is told."""
+        output = helper.make_tensor_value_info(self.last, FLOAT, [None] * rank)
+        graph = helper.make_graph(self.nodes, "test", self.inputs, [output], self.constants)
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("custom", 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def same_answers(model: onnx.ModelProto, *shape: int, wanted: dict[str, tuple[int, ...]] | None = None) -> list[str]:
+    """Checks the graph against onnxruntime. Returns its operators."""
+    x: Array = np.random.default_rng(5).standard_normal(shape).astype(np.float32)
+    expected = ort.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
+    graph = onnx_reader.from_model(model, wanted)
+    found = in_double(graph, {"x": x})[0]
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= EPSILON * max(1.0, np.abs(expected).max())
+    return ops(graph)
+
+
+def weights(*shape: int) -> Array:
+    made: Array = np.random.default_rng(6).standard_normal(shape).astype(np.float32)
+    return made
+
+
+@pytest.mark.parametrize("opset", [13, 17, 18])
+def test_operators_that_others_have_are_written_in_ours(opset: int) -> None:
+    model = Model(2, 3, 8, 8, opset=opset)
+    model.add("Conv", model.constant(weights(4, 3, 3, 3)))
+    if opset >= 14:
+        model.add("HardSwish")
+    model.add("Sub", model.constant(0.5))
+    model.add("Div", model.constant(2.0))
+    model.add("Dropout")
+    if opset >= 18:
+        model.add("ReduceMean", model.constant([2, 3]), keepdims=0)
+    else:
+        model.add("ReduceMean", axes=[2, 3], keepdims=0)
+    model.add("Unsqueeze", model.constant([2, 3]))
+    model.add("Squeeze", model.constant([3]))
+    made = same_answers(model.done(rank=3), 2, 3, 8, 8)
+    swish = ["HardSigmoid", "Mul"] if opset >= 14 else []
+    assert made == ["Conv", *swish, "Add", "Mul", "GlobalAveragePool", "Flatten", "Reshape", "Reshape"]
+
+
+@pytest.mark.parametrize("mode", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+@pytest.mark.parametrize("op", ["Conv", "MaxPool", "AveragePool"])
+def test_automatic_padding_becomes_numbers(op: str, mode: str) -> None:
+    model = Model(1, 3, 10, 7)
+    more = [model.constant(weights(2, 3, 4, 3))] if op == "Conv" else []
+    model.add(op, *more, kernel_shape=[4, 3], strides=[3, 2], auto_pad=mode)
+    assert same_answers(model.done(), 1, 3, 10, 7) == [op]
+
+
+def test_a_wanted_output_shape_becomes_padding() -> None:
+    model = Model(1, 3, 5, 5)
+    model.add("ConvTranspose", model.constant(weights(3, 2, 3, 3)), strides=[2, 2], output_shape=[10, 9])
+    assert same_answers(model.done(), 1, 3, 5, 5) == ["ConvTranspose"]
+
+
+def test_padding_and_resizing_of_some_axes_become_those_of_all() -> None:
+    model = Model(1, 3, 5, 5, opset=18)
+    model.add("Pad", model.constant([1, 2]), "", model.constant([3]))
+    model.add("Resize", "", model.constant([2.0, 2.0]), axes=[2, 3], mode="linear")
+    assert same_answers(model.done(), 1, 3, 5, 5) == ["Pad", "Resize"]
+
+
+def test_old_opsets_are_raised() -> None:
+    model = Model(1, 3, 5, 5, opset=9)
+    model.add("Upsample", model.constant([1.0, 1.0, 2.0, 2.0]), mode="nearest")
+    model.add("Clip", min=0.0, max=0.5)
+    assert same_answers(model.done(), 1, 3, 5, 5) == ["Resize", "Clip"]
+
+
+def test_shapes_computed_in_the_network_fold_once_the_input_is_fixed() -> None:
+    model = Model("N", 3, 4, 4)
+    shape = model.add("Shape", x="x")
+    batch = model.add("Gather", model.constant(0), x=shape)
+    batch = model.add("Unsqueeze", model.constant([0]), x=batch)
+    wanted = model.add("Concat", model.constant([-1]), x=batch, axis=0)
+    model.add("Reshape", wanted, x="x")
+    assert same_answers(model.done(rank=2), 2, 3, 4, 4, wanted={"": (2, 3, 4, 4)}) == ["Reshape"]
+
+
+def test_every_node_that_cannot_be_converted_is_listed_at_once() -> None:
+    model = Model(1, 3, 8, 8)
+    model.add("Tanh")
+    model.add("Erf")
+    model.add("Mystery", domain="custom")
+    model.add("Resize", "", model.constant([1.0, 1.0, 2.0, 2.0]), mode="cubic")
+    with pytest.raises(Error) as caught:
+        onnx_reader.from_model(model.done())
+    assert caught.value.code is Errc.Unsupported
+    for part in (
+        "Tanh 'Tanh_0'",
+        "Erf 'Erf_1'",
+        "custom.Mystery 'Mystery_2'",
+        "Resize 'Resize_3': mode is cubic",
+        "4 nodes",
+    ):
+        assert part in str(caught.value)
+
+
+def test_computed_shapes_are_answered_with_what_to_do() -> None:
+    model = Model("N", 3, "H", "W")
+    shape = model.add("Shape", x="x")
+    height = model.add("Gather", model.constant([2]), x=shape)
+    wanted = model.add("Concat", model.constant([-1]), x=height, axis=0)
+    model.add("Reshape", wanted, x="x")
+    with pytest.raises(Error, match="--shape"):
+        onnx_reader.from_model(model.done(rank=2))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"": (1, 4, 8, 8)}, Errc.BadShape),
+        ({"": (1, 3, 8)}, Errc.BadShape),
+        ({"y": (1, 3, 8, 8)}, Errc.BadInput),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(wanted: dict[str, tuple[int, ...]], code: Errc) -> None:
+    model = Model("N", 3, "H", "W")
+    model.add("Relu")
+    with pytest.raises(Error) as caught:
+        onnx_reader.from_model(model.done(), wanted)
+    assert caught.value.code is code
+
+
+def test_free_dimensions_stay_free_where_nothing_is_said() -> None:
+    model = Model("N", 3, 8, 8)
+    model.add("Relu")
+    graph = onnx_reader.from_model(model.done())
+    assert graph.inputs[0].shape == graph.outputs[0].shape == (-1, 3, 8, 8)
+
+
+def test_three_spatial_axes_and_control_flow_are_refused() -> None:
+    model = Model(1, 2, 4, 4, 4)
+    model.add("Conv", model.constant(weights(2, 2, 1, 1, 1)))
+    with pytest.raises(Error, match="3 spatial axes"):
+        onnx_reader.from_model(model.done())
+    inner = helper.make_graph([], "inner", [], [helper.make_tensor_value_info("x", FLOAT, None)])
+    model = Model(1)
+    condition = model.constant(np.array(True))
+    model.nodes.append(helper.make_node("If", [condition], ["y"], name="choice", then_branch=inner, else_branch=inner))
+    model.last = "y"
+    with pytest.raises(Error) as caught:
+        onnx_reader.from_model(model.done())
+    assert caught.value.code in (Errc.Unsupported, Errc.BadModel)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a model", b"\x08\x01"])
+def test_files_that_are_no_models_are_refused(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(damage)
+    with pytest.raises(Error) as caught:
+        onnx_reader.read(path)
+    assert caught.value.code is Errc.BadModel
+
+
+def external(tmp_path: Path, location: str, offset: int = 0, length: int | None = None) -> Path:
+    """A model whose weights lie in another file."""
+    folder = tmp_path / "model"
+    folder.mkdir(exist_ok=True)
+    model = Model(1, 3, 4, 4)
+    model.add("Conv", model.constant(weights(2, 3, 1, 1)))
+    proto = model.done()
+    tensor = proto.graph.initializer[0]
+    data = tensor.raw_data
+    (tmp_path / "outside.bin").write_bytes(data)
+    (folder / "weights.bin").write_bytes(data)
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entries = {"location": location, "offset": str(offset), "length": str(len(data) if length is None else length)}
+    for key, value in entries.items():
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    path = folder / "model.onnx"
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def test_weights_beside_the_model_are_read(tmp_path: Path) -> None:
+    graph, _ = onnx_reader.read(external(tmp_path, "weights.bin"))
+    assert [array.size for array in graph.constants.values()] == [6]
+
+
+@pytest.mark.parametrize("location", ["../outside.bin", "/etc/passwd", "", "a/../../outside.bin", "..\\outside.bin"])
+def test_weights_outside_of_the_models_folder_are_refused(tmp_path: Path, location: str) -> None:
+    with pytest.raises(Error, match="own folder"):
+        onnx_reader.read(external(tmp_path, location))
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "hard", "folder", "fifo"])
+def test_links_and_what_is_no_plain_file_are_refused(tmp_path: Path, kind: str) -> None:
+    location = "inner/weights.bin" if kind == "folder" else "link.bin"
+    path = external(tmp_path, location)
+    if kind == "symbolic":
+        (path.parent / "link.bin").symlink_to(tmp_path / "outside.bin")
+    elif kind == "hard":
+        os.link(tmp_path / "outside.bin", path.parent / "link.bin")
+    elif kind == "fifo":
+        os.mkfifo(path.parent / "link.bin")
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "weights.bin").write_bytes(b"0" * 24)
+        (path.parent / "inner").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Error) as caught:
+        onnx_reader.read(path)
+    assert caught.value.code in (Errc.BadModel, Errc.Io)
+
+
+@pytest.mark.parametrize(("offset", "length"), [(8, 24), (1 << 40, 4), (0, 1 << 40)])
+def test_weights_that_the_file_does_not_hold_are_refused(tmp_path: Path, offset: int, length: int) -> None:
+    with pytest.raises(Error, match="bytes"):
+        onnx_reader.read(external(tmp_path, "weights.bin", offset, length))
