@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "coverslip/graph/graph.hpp"
 #include "text.hpp"
 
 namespace coverslip::tool {
@@ -165,7 +166,8 @@ void EngineArguments::add_to(Arguments& arguments) {
               })
       .option("--precision", "NAME", "of the arithmetic: file (the default), float32, bfloat16 or int8",
               [this](std::string_view text) {
-                options.precision = Precision{static_cast<std::uint8_t>(parse_name("--precision", text, kPrecisionNames))};
+                options.precision =
+                    Precision{static_cast<std::uint8_t>(parse_name("--precision", text, kPrecisionNames))};
               })
       .option("--max-memory", "BYTES", "limit for weights, values and scratch, such as 300M",
               [this](std::string_view text) { options.max_memory = parse_bytes("--max-memory", text); })
@@ -181,6 +183,7 @@ void EngineArguments::add_to(Arguments& arguments) {
 
 std::vector<Shape> EngineArguments::input_shapes(const Model& model) const {
   const std::vector<Port>& inputs = model.inputs();
+  if (const auto& golden = model.graph().golden; golden && shapes.empty()) return golden->input_shapes;
   std::vector<std::optional<Shape>> given(inputs.size());
   for (const auto& [name, shape] : shapes) {
     std::size_t i = 0;

@@ -219,9 +219,6 @@ def _array(value: Any, port: Port) -> Array:
         raise Error(
             Errc.BadInput, where, f"the model wants {port.dtype}, got {array.dtype}: call x.astype('{port.dtype}')"
         )
-    fits = array.ndim == len(port.shape) and all(d in (None, n) for d, n in zip(port.shape, array.shape, strict=True))
-    if not fits:
-        raise Error(Errc.BadShape, where, f"the model wants {_text(port)}, got shape {array.shape}")
     return np.ascontiguousarray(array).reshape(array.shape)
 
 
