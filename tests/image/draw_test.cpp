@@ -34,6 +34,9 @@ const std::vector<Draw>& drawings() {
       [](Image& im, float x, float y) {
         draw_outline(im, kSquare, 1, kRed, 2, static_cast<int>(x), static_cast<int>(y));
       },
+      [](Image& im, float x, float y) {
+        draw_components(im, kSquare, kRed, 0.5f, 1, static_cast<int>(x), static_cast<int>(y));
+      },
       [](Image& im, float x, float y) { draw_text(im, x, y, "Ag9", {.size = 7, .color = kRed, .halo = {1, 2, 3}}); },
   };
   return kAll;
@@ -63,7 +66,7 @@ TEST_CASE("nothing is drawn far outside, at places that no picture has, or on no
     drawings()[i](none, 0, 0);
     CHECK(none.pixels.empty());
     Image image(20, 12, 3);
-    const bool whole_places = i >= 4 && i <= 6;
+    const bool whole_places = i >= 4 && i <= 7;
     for (const float place : kFar)
       if (!whole_places || place == -1e4f) drawings()[i](image, place, 3);
     CHECK(touched_pixels(image) == 0);

@@ -87,17 +87,6 @@ inline LabelSets label_rows(const Image& mask, Neighbours neighbours, std::vecto
   return sets;
 }
 
-// Renumbers labels: 0 where `keep` says no, the rest in their order without gaps. Returns how many are left.
-template <class Keep>
-std::size_t renumber(std::vector<std::int32_t>& labels, const std::vector<Component>& items, const Keep& keep) {
-  std::vector<std::int32_t> names(items.size() + 1, 0);
-  std::int32_t next = 0;
-  for (std::size_t i = 0; i < items.size(); ++i)
-    if (keep(items[i])) names[i + 1] = ++next;
-  for (std::int32_t& label : labels) label = names[static_cast<std::size_t>(label)];
-  return static_cast<std::size_t>(next);
-}
-
 }  // namespace image
 
 Components connected_components(const Image& mask, Neighbours neighbours, std::int64_t min_area) {
@@ -110,10 +99,20 @@ Components connected_components(const Image& mask, Neighbours neighbours, std::i
   std::int32_t most = 0;
   for (std::int32_t& label : c.labels) most = std::max(most, label = sets.find(label));
   c.items = image::measure(c, static_cast<std::size_t>(most));
-  const std::int64_t least = std::max<std::int64_t>(min_area, 1);
-  image::renumber(c.labels, c.items, [&](const Component& item) { return item.area >= least; });
-  std::erase_if(c.items, [&](const Component& item) { return item.area < least; });
+  drop(c, [&](const Component& item) { return item.area < min_area; });
   return c;
+}
+
+void drop(Components& c, const std::function<bool(const Component&)>& unwanted) {
+  std::vector<std::int32_t> names{0};
+  std::vector<Component> kept;
+  for (const Component& item : c.items) {
+    const bool out = unwanted(item);
+    if (!out) kept.push_back(item);
+    names.push_back(out ? 0 : static_cast<std::int32_t>(kept.size()));
+  }
+  for (std::int32_t& label : c.labels) label = names[static_cast<std::size_t>(label)];
+  c.items = std::move(kept);
 }
 
 Components grow(const Components& cores, const Image& mask) {

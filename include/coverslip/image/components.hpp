@@ -1,6 +1,7 @@
 // Connected components of a mask: which pixels hang together, and what each group measures.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "coverslip/core/image.hpp"
@@ -30,6 +31,9 @@ enum class Neighbours : std::uint8_t { Four, Eight };
 // The groups of pixels that are not 0; those below min_area count as background. Throws Error(BadInput) unless grey.
 Components connected_components(const Image& mask, Neighbours neighbours = Neighbours::Eight,
                                 std::int64_t min_area = 1);
+
+// Makes those components background for which `unwanted` is true; the rest keeps its order, without gaps in the labels.
+void drop(Components& components, const std::function<bool(const Component&)>& unwanted);
 
 // Lets each component grow through the pixels of the mask that belong to none, step by step and all at once, until
 // they meet: gives touching cells, found apart by their cores, their full size. Parts of the mask without a core stay

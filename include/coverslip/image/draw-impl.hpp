@@ -152,5 +152,14 @@ void draw_outline(Image& image, const Components& components, std::int32_t label
   });
 }
 
+void draw_components(Image& image, const Components& components, Color color, float filling, float thickness, int x,
+                     int y) {
+  Image mask(components.width, components.height, 1);
+  for (std::size_t i = 0; i < mask.pixels.size(); ++i) mask.pixels[i] = components.labels[i] != 0 ? 255 : 0;
+  blend_mask(image, mask, color.with_alpha(filling * color.alpha), x, y);
+  for (std::size_t i = 1; i <= components.items.size(); ++i)
+    draw_outline(image, components, static_cast<std::int32_t>(i), color, thickness, x, y);
+}
+
 }  // namespace v0
 }  // namespace coverslip

@@ -32,6 +32,10 @@ void blend_mask(Image& image, const Image& mask, Color color, int x = 0, int y =
 void draw_outline(Image& image, const Components& components, std::int32_t label, Color color, float thickness = 1.5f,
                   int x = 0, int y = 0);
 
+// All components: filled with so much of the colour, each with an outline.
+void draw_components(Image& image, const Components& components, Color color, float filling = 0.25f,
+                     float thickness = 1.5f, int x = 0, int y = 0);
+
 // One line of printable ASCII (other characters become '?'); `size` is the height of a capital letter, y its upper end.
 struct TextStyle {
   float size = 12;

@@ -5,4 +5,5 @@
 #include "coverslip/image/draw-impl.hpp"
 #include "coverslip/image/encode-impl.hpp"
 #include "coverslip/image/resize-impl.hpp"
+#include "coverslip/image/separate-impl.hpp"
 #include "coverslip/image/text-impl.hpp"

@@ -11,8 +11,10 @@ constexpr int kLetterHeight = 7, kGridHeight = 12;  // of a capital, and of all 
 
 inline std::string printable(std::string_view text) {
   std::string s(text.substr(0, 1000));
-  for (char& c : s)
+  for (char& c : s) {
     if (c < ' ' || c > '~') c = '?';
+    if (c == '0') c = 'O';  // the font's own zero has a stroke inside, which only reads well on a screen of few pixels
+  }
   return s;
 }
 
