@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "coverslip/ops/registry.hpp"
-#include "sample.hpp"
+#include "answers.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -20,27 +20,6 @@ void check_bounds(const Sample& s, const Step& step, const Box& box) {
       REQUIRE(boxes[i][axis].end <= s.types()[i].shape[axis]);
     }
   }
-}
-
-// |got - want| <= tolerance * magnitude for floats, and the same bits for all else.
-void check_values(const Sample& s, const Step& step, const View& got, const Tensor& want) {
-  const double tolerance = s.tolerance(step);
-  if (got.dtype() != DType::f32) {
-    REQUIRE(same_elements(got, want.view(), got.held()));
-    return;
-  }
-  const Tensor sizes = tolerance > 0 ? s.magnitudes() : Tensor();
-  for_each(got.held(), [&](const Index& at) {
-    const double y = *got.as<float>(at), r = *want.view().as<float>(at);
-    if (y == r || (std::isnan(y) && std::isnan(r))) return;
-    const double size = tolerance > 0 ? std::max(std::abs(r), double{*sizes.view().as<float>(at)}) : 0;
-    if (std::abs(y - r) <= tolerance * size) return;
-    CAPTURE(to_string(Shape(std::span<const Dim>(at.begin(), at.rank()))));
-    CAPTURE(y);
-    CAPTURE(r);
-    CAPTURE(size);
-    FAIL_CHECK("beyond tolerance " << tolerance);
-  });
 }
 
 void check_part(const Sample& s, const Step& step, const View& whole, const Box& part) {

@@ -1,0 +1,86 @@
+// What an operator answers to given numbers, by its reference and by every candidate on every target.
+#pragma once
+#include <doctest/doctest.h>
+
+#include "coverslip/ops/registry.hpp"
+#include "sample.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+// |got - want| <= tolerance * magnitude for floats, and the same bits for all else.
+inline void check_values(const Sample& s, const Step& step, const View& got, const Tensor& want) {
+  const double tolerance = s.tolerance(step);
+  if (got.dtype() != DType::f32) {
+    REQUIRE(same_elements(got, want.view(), got.held()));
+    return;
+  }
+  const Tensor sizes = tolerance > 0 ? s.magnitudes() : Tensor();
+  for_each(got.held(), [&](const Index& at) {
+    const double y = *got.as<float>(at), r = *want.view().as<float>(at);
+    if (y == r || (std::isnan(y) && std::isnan(r))) return;
+    const double size = tolerance > 0 ? std::max(std::abs(r), double{*sizes.view().as<float>(at)}) : 0;
+    if (std::abs(y - r) <= tolerance * size) return;
+    CAPTURE(to_string(Shape(std::span<const Dim>(at.begin(), at.rank()))));
+    CAPTURE(y);
+    CAPTURE(r);
+    CAPTURE(size);
+    FAIL_CHECK("beyond tolerance " << tolerance);
+  });
+}
+
+// The reference's answer. All inputs are constants, so that candidates which want to know them exist.
+inline Tensor answer(const std::string& op, const Attributes& attributes, const std::vector<Tensor>& inputs) {
+  Case c{op, attributes};
+  for (const Tensor& t : inputs) c.operands.push_back(t.data() == nullptr ? absent() : given(t));
+  const OpDef* found = find_op(op);
+  REQUIRE((found != nullptr));
+  const Sample sample(*found, c);
+  Tensor want = sample.reference();
+  for (const KernelTable* kernels : supported_kernels())
+    for (const Step& step : sample.candidates(*kernels)) {
+      INFO(kernels->name << ": " << step.kernel << " to " << to_string(step.outputs.at(0)));
+      const Buffer got = sample.run(step, Box(want.shape()), Room::Padded);
+      check_values(sample, step, got.view, want);
+      CHECK(got.untouched());
+    }
+  return want;
+}
+
+// The code with which infer() refuses inputs of such types.
+inline std::optional<Errc> refusal(const std::string& op, const Attributes& attributes, const std::vector<Operand>& inputs) {
+  Node node{.op = op, .name = "refused", .attributes = attributes};
+  Types types;
+  std::vector<const Tensor*> constants;
+  for (const Operand& input : inputs) {
+    node.inputs.push_back(input.kind == Operand::Kind::Absent ? kNoValue : types.size());
+    types.push_back(input.type);
+    constants.push_back(input.value ? &*input.value : nullptr);
+  }
+  try {
+    find_op(op)->infer(node, types, constants);
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return {};
+}
+
+template <class T>
+Tensor list(std::initializer_list<T> numbers) {
+  return Tensor({static_cast<Dim>(numbers.size())}, numbers);
+}
+inline Tensor integers(std::initializer_list<std::int64_t> numbers) { return list(numbers); }
+
+// The same numbers, where NaN is the same as NaN.
+inline bool same_numbers(const Tensor& a, const Tensor& b, double tolerance = 0) {
+  if (a.type() != b.type()) return false;
+  if (a.dtype() != DType::f32) return std::memcmp(a.data(), b.data(), a.type().bytes()) == 0;
+  for (std::size_t i = 0; i < a.values<float>().size(); ++i) {
+    const double x = a.values<float>()[i], y = b.values<float>()[i];
+    if (x != y && !(std::isnan(x) && std::isnan(y)) && !(std::abs(x - y) <= tolerance)) return false;
+  }
+  return true;
+}
+
+}  // namespace v0
+}  // namespace coverslip

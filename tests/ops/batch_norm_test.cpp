@@ -1,0 +1,27 @@
+// BatchNormalization in numbers worked by hand.
+#include "answers.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+TEST_CASE("BatchNormalization moves and scales each channel, then activates") {
+  const Tensor x({1, 2, 1, 2}, {3.f, 5.f, -1.f, 0.f}), scale = list({2.f, 3.f}), bias = list({1.f, -1.f});
+  const Tensor mean = list({1.f, 0.f}), variance = list({3.f, 8.f});  // with epsilon 1 the deviations are 2 and 3
+  const Attributes plain{{"epsilon", 1.f}};
+  CHECK(same_numbers(answer("BatchNormalization", plain, {x, scale, bias, mean, variance}),
+                     Tensor({1, 2, 1, 2}, {3.f, 5.f, -2.f, -1.f})));
+  const Attributes relu{{"epsilon", 1.f}, {"activation", std::string("Relu")}};
+  CHECK(same_numbers(answer("BatchNormalization", relu, {x, scale, bias, mean, variance}),
+                     Tensor({1, 2, 1, 2}, {3.f, 5.f, 0.f, 0.f})));
+}
+
+TEST_CASE("BatchNormalization refuses parameters of another length, and training") {
+  const Operand x = data({1, 3, 2}), good = data({3}), bad = data({2});
+  CHECK(refusal("BatchNormalization", {}, {x, good, good, good, bad}) == Errc::BadShape);
+  CHECK(refusal("BatchNormalization", {}, {data({3}), good, good, good, good}) == Errc::BadShape);
+  CHECK(refusal("BatchNormalization", {{"training_mode", Dim{1}}}, {x, good, good, good, good}) == Errc::Unsupported);
+  CHECK(!refusal("BatchNormalization", {}, {x, good, good, good, good}));
+}
+
+}  // namespace v0
+}  // namespace coverslip

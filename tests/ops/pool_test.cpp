@@ -1,0 +1,67 @@
+// Pooling in numbers worked by hand: padding, ceil_mode, what counts in an average, NaN.
+#include "answers.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+namespace {
+
+using List = std::vector<Dim>;
+
+Tensor line(std::initializer_list<float> numbers) { return Tensor({1, 1, static_cast<Dim>(numbers.size())}, numbers); }
+
+Attributes window(Dim taps, Dim stride, const List& pads = {0, 0}, Dim ceil = 0, Dim count_padding = 0) {
+  return {{"kernel_shape", List{taps}}, {"strides", List{stride}}, {"pads", pads}, {"ceil_mode", ceil},
+          {"count_include_pad", count_padding}};
+}
+
+}  // namespace
+
+TEST_CASE("MaxPool takes the most of each window") {
+  const Tensor x({1, 1, 2, 4}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f, 8.f});
+  CHECK(same_numbers(answer("MaxPool", {{"kernel_shape", List{2, 2}}, {"strides", List{2, 2}}}, {x}), Tensor({1, 1, 1, 2}, {6.f, 8.f})));
+  CHECK(same_numbers(answer("MaxPool", {{"kernel_shape", List{2}}, {"dilations", List{2}}}, {line({1, 5, 2, 4})}), line({2, 5})));
+}
+
+TEST_CASE("padding is where pads say, before and after, and never the most") {
+  CHECK(same_numbers(answer("MaxPool", window(2, 2, {1, 0}), {line({-1, -2, -3})}), line({-1, -2})));
+  CHECK(same_numbers(answer("MaxPool", window(2, 2, {0, 1}), {line({-1, -2, -3})}), line({-1, -3})));
+  const Attributes upper{{"kernel_shape", List{2}}, {"auto_pad", std::string("SAME_UPPER")}};
+  const Attributes lower{{"kernel_shape", List{2}}, {"auto_pad", std::string("SAME_LOWER")}};
+  CHECK(same_numbers(answer("MaxPool", upper, {line({3, 1, 2})}), line({3, 2, 2})));
+  CHECK(same_numbers(answer("MaxPool", lower, {line({3, 1, 2})}), line({3, 3, 2})));
+}
+
+TEST_CASE("ceil_mode adds a last window, if it begins inside the input or its left padding") {
+  CHECK(same_numbers(answer("MaxPool", window(2, 2), {line({1, 2, 3})}), line({2})));
+  CHECK(same_numbers(answer("MaxPool", window(2, 2, {0, 0}, 1), {line({1, 2, 3})}), line({2, 3})));
+  CHECK(same_numbers(answer("MaxPool", window(1, 3, {0, 0}, 1), {line({1, 2, 3})}), line({1})));
+}
+
+TEST_CASE("MaxPool of a window that holds NaN is NaN, wherever it stands") {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  CHECK(same_numbers(answer("MaxPool", window(2, 1), {line({1, kNaN, 2, 3})}), line({kNaN, kNaN, 3})));
+}
+
+TEST_CASE("AveragePool counts padding only where it is told to, and never what ceil_mode adds") {
+  CHECK(same_numbers(answer("AveragePool", window(2, 2, {1, 0}), {line({1, 2, 3})}), line({1, 2.5f})));
+  CHECK(same_numbers(answer("AveragePool", window(2, 2, {1, 0}, 0, 1), {line({1, 2, 3})}), line({0.5f, 2.5f})));
+  CHECK(same_numbers(answer("AveragePool", window(3, 2, {1, 1}, 1), {line({1, 2, 3, 4})}), line({1.5f, 3, 4})));
+  CHECK(same_numbers(answer("AveragePool", window(3, 2, {1, 1}, 1, 1), {line({1, 2, 3, 4})}), line({1, 3, 2})));
+}
+
+TEST_CASE("GlobalAveragePool is the mean of each channel") {
+  const Tensor x({1, 2, 2, 2}, {1.f, 2.f, 3.f, 6.f, -1.f, -1.f, 1.f, 3.f});
+  CHECK(same_numbers(answer("GlobalAveragePool", {}, {x}), Tensor({1, 2, 1, 1}, {3.f, 0.5f})));
+}
+
+TEST_CASE("pooling refuses windows that do not fit, and attributes that no window has") {
+  CHECK(refusal("MaxPool", window(5, 1), {data({1, 1, 4})}) == Errc::BadShape);
+  CHECK(refusal("MaxPool", {{"kernel_shape", List{2, 2}}}, {data({1, 1, 4})}) == Errc::BadModel);
+  CHECK(refusal("MaxPool", window(2, 0), {data({1, 1, 4})}) == Errc::BadModel);
+  CHECK(refusal("MaxPool", window(2, 1, {-1, 0}), {data({1, 1, 4})}) == Errc::BadModel);
+  CHECK(refusal("AveragePool", window(Dim{1} << 60, 1), {data({1, 1, 4})}) == Errc::BadModel);
+  CHECK(refusal("GlobalAveragePool", {}, {data({1, 1, 0})}) == Errc::BadShape);
+}
+
+}  // namespace v0
+}  // namespace coverslip
