@@ -359,3 +359,38 @@ def test_nothing_is_folded_yet(tmp_path: Path) -> None:
     model, weights = residual_network()
     graph = keras_reader.read(write_keras(tmp_path / "m.keras", model, weights))
     assert ops(graph).count("BatchNormalization") == 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_damage_to_config_or_weights_ends_in_anything_but_a_refusal(tmp_path: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    model, weights = residual_network()
+    path = write_keras(tmp_path / "m.keras", model, weights)
+    with zipfile.ZipFile(path) as archive:
+        members = {entry: archive.read(entry) for entry in archive.namelist()}
+    config = json.loads(members["config.json"])
+    places: list[tuple[Any, Any]] = []
+
+    def visit(here: Any) -> None:
+        for key in here if isinstance(here, dict) else range(len(here)):
+            places.append((here, key))
+            if isinstance(here[key], (dict, list)):
+                visit(here[key])
+
+    visit(config)
+    container, key = places[random.integers(len(places))]
+    container[key] = [None, 0, -1, 3, 1e30, "x", [], {}, [1, 2], True, [None], "same", [[1]], 2**70][
+        random.integers(14)
+    ]
+    data = bytearray(members["model.weights.h5"])
+    data[random.integers(len(data))] ^= 1 << int(random.integers(8)) if seed % 2 else 0
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", members["metadata.json"])
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", bytes(data))
+    try:
+        graph = keras_reader.read(path)
+    except Error as error:
+        assert error.message
+    else:
+        assert graph.outputs

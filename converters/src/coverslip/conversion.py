@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ StrPath: TypeAlias = "str | os.PathLike[str]"
 Shape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
 
 PRECISIONS = ("float32", "float16", "bfloat16", "dynamic", "int8", "mixed")
+MAX_ELEMENTS = 1 << 30
 KERAS = (".keras", ".h5", ".hdf5")
 
 
@@ -83,6 +85,7 @@ def _convert(source: Path, destination: Path, verify: bool, options: Options) ->
     _describe(graph, source, options)
     options.progress("simplifying")
     report.passes = passes.run(graph)
+    _refuse_huge(graph)
     report.nodes = len(graph.nodes)
     report.parameters = sum(array.size for array in graph.constants.values() if array.dtype.kind == "f")
     answers = _verify(graph, original, report, options) if verify else None
@@ -127,6 +130,15 @@ def _shapes(shape: Shape | None) -> dict[str, tuple[int, ...]]:
             raise Error(Errc.BadInput, "shape", f"{list(dims)}: dimensions are 1 or more, or -1 to stay free")
         result[name] = tuple(dims)
     return result
+
+
+def _refuse_huge(graph: Graph) -> None:
+    """A small file can ask for any amount of memory; the comparison would try to take it."""
+    for value in [*graph.inputs, *graph.values.values()]:
+        size = math.prod(dim for dim in value.shape if dim != FREE)
+        if size > MAX_ELEMENTS:
+            message = f"has {size} elements, more than {MAX_ELEMENTS} are not converted"
+            raise Error(Errc.OverBudget, f"value '{value.name}'", message)
 
 
 def _describe(graph: Graph, source: Path, options: Options) -> None:

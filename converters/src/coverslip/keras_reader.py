@@ -22,12 +22,23 @@ Shapes = dict[str, tuple[int, ...]]
 def read(path: Path, shapes_wanted: Shapes | None = None) -> Graph:
     """The graph, as Keras computes: nothing folded yet. Pictures go in and come out as N,H,W,C."""
     file = keras_file.load(path)
+    try:
+        return _graph(file, shapes_wanted or {})
+    except _DAMAGE as error:
+        raise Error(Errc.BadModel, str(path), f"is damaged: {error}") from error
+
+
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What config of other types than Keras writes, and HDF5 structures that contradict themselves, can raise."""
+
+
+def _graph(file: keras_file.KerasFile, shapes_wanted: Shapes) -> Graph:
     root = file.config
     _refuse_unknown(root)
     builder = Builder(Graph(), _major(file.version))
     layers = _layers(root)
     weights = Weights.of(file, layers, root["class_name"] == "Sequential")
-    inputs = _graph_inputs(builder, root, shapes_wanted or {})
+    inputs = _graph_inputs(builder, root, shapes_wanted)
     outputs = _Model(builder, root, weights, "", 0).run(inputs)
     _graph_outputs(builder, outputs)
     shapes.annotate(builder.graph)

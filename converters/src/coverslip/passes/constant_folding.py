@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from .. import dtypes, reference
 from ..edit import Editor
-from ..ir import Graph
+from ..ir import FREE, Graph
 
 MAX_GROWTH = 1 << 20
 """Elements by which a result may pass its inputs; more would trade a cheap step for a big file."""
@@ -21,9 +23,10 @@ def run(graph: Graph) -> bool:
         result = node.outputs[0]
         if editor.is_output(result) or len(node.outputs) != 1 or result not in graph.values:
             continue
-        value = reference.evaluate(node, [None if array is None else reference.widen(array) for array in inputs])
-        if value.size > MAX_GROWTH + sum(array.size for array in inputs if array is not None):
+        shape, given = graph.values[result].shape, sum(array.size for array in inputs if array is not None)
+        if FREE in shape or math.prod(shape) > MAX_GROWTH + given:
             continue
+        value = reference.evaluate(node, [None if array is None else reference.widen(array) for array in inputs])
         editor.remove(node)
         graph.constants[result] = value.astype(dtypes.NUMPY[graph.values[result].dtype])
         changed = True
