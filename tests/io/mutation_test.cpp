@@ -61,7 +61,8 @@ std::uint64_t fingerprint(std::string_view text, std::uint64_t hash) {
   return hash;
 }
 
-// What the reader says to every hostile number in one field of every record, in one line.
+// What the reader says to every hostile number in one field of every record, in one line: a fingerprint of what it says
+// to those in the first records, with which the Python reader agrees, then counts of all.
 std::string verdict(const SlipFile& whole, const format::Section& section, const format::Field& field) {
   std::size_t refused = 0, accepted = 0;
   std::uint64_t hash = 0xcbf29ce484222325u;
@@ -72,11 +73,12 @@ std::string verdict(const SlipFile& whole, const format::Section& section, const
       file.set(section.name, i, field.name, number).seal(whole);
       const Outcome outcome = read(file);
       (outcome.accepted ? accepted : refused) += 1;
-      hash = fingerprint(outcome.text() + "\n", hash);
+      if (i < 3) hash = fingerprint(outcome.text() + "\n", hash);
     }
   }
-  return std::string(section.name) + "." + std::string(field.name) + " " + std::to_string(refused) + " refused " +
-         std::to_string(accepted) + " accepted " + io::to_hex(std::as_bytes(std::span(&hash, 1))) + "\n";
+  return std::string(section.name) + "." + std::string(field.name) + " " +
+         io::to_hex(std::as_bytes(std::span(&hash, 1))) + ": " + std::to_string(refused) + " refused, " +
+         std::to_string(accepted) + " accepted\n";
 }
 
 // Against a file of tests/data/golden; where they differ, what is true now is left in build/.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 
 MAGIC = b"\x89SLP\r\n\x1a\n"
 VERSION = 1
@@ -48,18 +49,13 @@ class Field:
     unsupported: bool = False
     hint: str = ""
 
-    @property
+    @cached_property
     def width(self) -> int:
         return struct.calcsize("<" + CODES[self.type])
 
-    @property
+    @cached_property
     def top(self) -> int:
         return 2 ** (8 * self.width) - 1 if self.most < 0 else self.most
-
-    @property
-    def bounded(self) -> bool:
-        """True if the range alone refuses something."""
-        return self.type in ("u8", "u16", "u32", "u64") and (self.least > 0 or self.most >= 0)
 
 
 @dataclass(frozen=True)
@@ -73,11 +69,17 @@ class Section:
     most: int = 2**31 - 1  # records
     critical: bool = True
 
-    @property
+    @cached_property
     def record_size(self) -> int:
         return sum(f.width for f in self.fields) or 1
 
-    @property
+    @cached_property
+    def checked(self) -> list[Field]:
+        """The fields that their type and range alone may refuse."""
+        unsigned = ("u8", "u16", "u32", "u64")
+        return [f for f in self.fields if f.type[0] == "f" or (f.type in unsigned and (f.least > 0 or f.most >= 0))]
+
+    @cached_property
     def layout(self) -> struct.Struct:
         return struct.Struct("<" + "".join(CODES[f.type] for f in self.fields))
 
@@ -282,6 +284,7 @@ SECTIONS = (
                 "index",
                 "u64",
                 "row-major, within the output where its shape is known; (output, index) greater than before",
+                most=2**63 - 1,
             ),
         ),
         most=MAX_SAMPLES,

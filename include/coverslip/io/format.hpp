@@ -186,7 +186,7 @@ inline constexpr Section kSection{"GOLD", 15, 20, 1u, false, kFields};
 namespace smpl {  // the golden case: samples of the outputs
 inline constexpr Field kOutput{"output", 0, Type::U32, 0u, kAny};
 inline constexpr Field kValue{"value", 4, Type::F32, 0u, kAny};
-inline constexpr Field kIndex{"index", 8, Type::U64, 0u, kAny};
+inline constexpr Field kIndex{"index", 8, Type::U64, 0u, 9223372036854775807u};
 inline constexpr Field kFields[] = {kOutput, kValue, kIndex};
 inline constexpr Section kSection{"SMPL", 16, 16, 510u, false, kFields};
 }  // namespace smpl
