@@ -1,8 +1,8 @@
 // Reads a blood smear: segments red cells, white cells and platelets with three U-Nets, counts them, classifies the
 // white cells with a DenseNet-121, and draws what was found.
+#include <array>
 #include <chrono>
 #include <filesystem>
-#include <map>
 
 #include "blood_smear/picture.hpp"
 #include "coverslip/image/decode.hpp"
@@ -117,11 +117,9 @@ void read_smear(const Arguments& a) {
   print(reading);
   if (!a.probability.empty()) save_image(probability_picture(probabilities.red), a.probability);
   const std::string name = std::filesystem::path(a.picture).filename().string();
-  save_image(
-      draw_reading(picture, reading,
-                   {"Blood smear", format("%s, %d x %d pixels, read by three U-Nets and a DenseNet-121 in %.1f s",
-                                          name.substr(0, 60).c_str(), picture.width, picture.height, seconds)}),
-      a.output);
+  const std::string about = format("%s, %d x %d pixels, read by three U-Nets and a DenseNet-121",
+                                   name.substr(0, 60).c_str(), picture.width, picture.height);
+  save_image(draw_reading(picture, reading, {"Blood smear", about}), a.output);
   std::printf("\nRead in %.1f s. The picture of it: %s\n", seconds, plain(a.output).c_str());
 }
 

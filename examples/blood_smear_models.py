@@ -182,7 +182,8 @@ class Job:
                 source = folder / f"{self.name}.onnx"
                 with h5py.File(weights, "r") as file:
                     onnx.save(UNet(file).model(list(self.outputs)), source)
-                options = {"preprocess": {"color": "BGR", "scale": 1 / 255}}
+                # They answer for the middle of a tile, at the magnification they know: nothing may be resized.
+                options = {"preprocess": {"color": "BGR", "scale": 1 / 255, "resize": "none"}}
                 meta = {"licence": "MIT", "authors": "Amine Neggazi (PyPI package cbc 1.1.0)"}
             meta["title"] = self.what
             return coverslip.convert(source, destination, meta=meta, progress=progress, **options)

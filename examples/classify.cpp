@@ -34,6 +34,9 @@ std::vector<float> probabilities(std::span<const float> scores) {
 void classify(Session& session, const std::string& path) {
   const Model& model = session.model();
   const Tensor scores = session.run(model.preprocess()(load_image(path)));
+  if (scores.shape().rank() != 2)
+    throw Error(Errc::BadInput, "model", "is no classifier: it gives ", scores.type(),
+                ", not one score for each class");
   const std::vector<float> p = probabilities(scores.values<float>());
   std::vector<std::size_t> order(p.size());
   std::iota(order.begin(), order.end(), std::size_t{0});

@@ -2,9 +2,9 @@
 #pragma once
 #include <cstdio>
 
-#include "reading.hpp"
 #include "coverslip/image/draw.hpp"
 #include "coverslip/image/resize.hpp"
+#include "reading.hpp"
 
 namespace coverslip::example {
 
@@ -43,7 +43,7 @@ struct Card {
   void bar(float dx, float dy, float length, float height, double share, Color color) const {
     fill_rectangle(canvas, x + dx, y + dy, length, height, kTrack, height / 2);
     const float filled = length * static_cast<float>(std::clamp(share, 0.0, 1.0));
-    if (filled > 0) fill_rectangle(canvas, x + dx, y + dy, std::max(filled, height), height, color, height / 2);
+    fill_rectangle(canvas, x + dx, y + dy, filled, height, color, height / 2);
   }
 };
 
@@ -67,7 +67,7 @@ inline void draw_counts(Image& canvas, float x, float y, float width, const Read
   double most = 1;
   for (const auto& row : rows) most = std::max(most, static_cast<double>(row.count));
   const double tick = tick_for(most), end = std::ceil(most / tick) * tick;
-  constexpr float kBegin = 104;
+  constexpr float kBegin = 110;
   const float length = card.width - kBegin - 44;
   for (double at = 0; at <= end; at += tick) {
     const float tx = card.x + kBegin + length * static_cast<float>(at / end);
