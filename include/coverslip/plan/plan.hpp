@@ -27,6 +27,7 @@ struct PlannedStep {
   Node node;    // its ids name planned values
   Types types;  // of its inputs
   Step step;
+  bool saved = false;  // the output already lies in its inputs' memory, or they in its: there is nothing to run
 
   std::vector<Box> needed(const Box& output) const {
     return step.needed ? step.needed(output) : op->needed(node, types, output);

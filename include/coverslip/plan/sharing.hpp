@@ -19,11 +19,10 @@ class Sharing {
       for (const ValueId v : plan.steps[s].node.inputs)
         if (v != kNoValue) last_reader_[v] = s;
     for (std::size_t s = plan.steps.size(); s-- > 0;)  // the biggest of nested concats comes last
-      if (!plan.steps[s].step.parts.empty()) gather(plan.steps[s]);
-    for (const PlannedStep& step : plan.steps) {
-      if (step.step.same_bytes) share_bytes(step);
-      if (step.step.window) share_window(step);
-    }
+      if (!plan.steps[s].step.parts.empty()) plan.steps[s].saved = gather(plan.steps[s]);
+    for (PlannedStep& step : plan.steps)
+      if (step.step.same_bytes || step.step.window)
+        step.saved = step.step.same_bytes ? share_bytes(step) : share_window(step);
     for (std::size_t s = 0; s < plan.steps.size(); ++s)
       if (plan.steps[s].step.in_place) share_place(s);
     for (ValueId v = 0; v < plan.values.size(); ++v) resolve(v);
@@ -50,16 +49,21 @@ class Sharing {
   }
 
   // Concat: the inputs are made where they belong in the output. If they already lie so inside a later concat, the output
-  // lies there too.
-  void gather(const PlannedStep& step) {
+  // lies there too. True if nothing is left to copy.
+  bool gather(const PlannedStep& step) {
     const ValueId out = step.node.outputs[0];
-    if (fixed_[out] || same_as_bigger(step, out)) return;
+    if (fixed_[out]) return false;
+    if (same_as_bigger(step, out)) return true;
+    bool all = true;
     const PlannedValue& whole = value(out);  // which may itself lie inside a bigger one
     for (std::size_t i = 0; i < step.node.inputs.size(); ++i) {
       const ValueId in = step.node.inputs[i];
-      if (movable(in) && value(in).layout == whole.layout && std::ranges::count(step.node.inputs, in) == 1)
-        put(in, out, elements_to(step.step.parts[i], whole.strides), whole.strides);
+      const bool fits =
+          movable(in) && value(in).layout == whole.layout && std::ranges::count(step.node.inputs, in) == 1;
+      if (fits) put(in, out, elements_to(step.step.parts[i], whole.strides), whole.strides);
+      all &= fits;
     }
+    return all;
   }
 
   bool same_as_bigger(const PlannedStep& step, ValueId out) {
@@ -79,16 +83,19 @@ class Sharing {
 
   bool dense(const PlannedValue& v) const { return v.strides == strides_of(v.layout, v.type.shape); }
 
-  void share_bytes(const PlannedStep& step) {
+  bool share_bytes(const PlannedStep& step) {
     const ValueId in = step.node.inputs[0], out = step.node.outputs[0];
-    if (movable(out) && !fixed_[in] && dense(value(in)) && value(in).type.bytes() == value(out).type.bytes())
-      put(out, in, 0, value(out).strides);
+    const bool fits =
+        movable(out) && !fixed_[in] && dense(value(in)) && value(in).type.bytes() == value(out).type.bytes();
+    if (fits) put(out, in, 0, value(out).strides);
+    return fits;
   }
 
-  void share_window(const PlannedStep& step) {
+  bool share_window(const PlannedStep& step) {
     const ValueId in = step.node.inputs[0], out = step.node.outputs[0];
-    if (movable(out) && !fixed_[in] && value(in).layout == value(out).layout)
-      put(out, in, elements_to(*step.step.window, value(in).strides), value(in).strides);
+    const bool fits = movable(out) && !fixed_[in] && value(in).layout == value(out).layout;
+    if (fits) put(out, in, elements_to(*step.step.window, value(in).strides), value(in).strides);
+    return fits;
   }
 
   void share_place(std::size_t s) {

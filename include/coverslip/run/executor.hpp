@@ -54,7 +54,7 @@ class Executor {
         for (std::size_t i = 0; i < boxes.size(); ++i) {
           const std::size_t s = stretch.begin + i;
           const auto start = std::chrono::steady_clock::now();
-          run(plan_.steps[s], boxes[i], i + 1 < boxes.size());
+          if (!plan_.steps[s].saved) run(plan_.steps[s], boxes[i], i + 1 < boxes.size());
           if (stopped()) throw Error(Errc::Cancelled, "run", "stopped as asked; nothing was made");
           if (!milliseconds.empty())
             milliseconds[s] +=

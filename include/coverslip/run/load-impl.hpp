@@ -35,8 +35,10 @@ inline double element_of(const Tensor& tensor, std::size_t index) {
   return visit(tensor.dtype(), [&](auto type) -> double {
     using T = decltype(type);
     const T value = tensor.values<T>()[index];
-    if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) return double{to_float(value)};
-    else return static_cast<double>(value);
+    if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>)
+      return double{to_float(value)};
+    else
+      return static_cast<double>(value);
   });
 }
 

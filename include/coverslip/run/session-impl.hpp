@@ -91,8 +91,8 @@ std::vector<StepInfo> infos_of(const Plan& plan) {
   std::vector<StepInfo> infos;
   for (const PlannedStep& s : plan.steps) {
     const PlannedValue& out = plan.values[s.node.outputs[0]];
-    infos.push_back(
-        {s.node.label(), s.step.kernel, out.type, out.layout, s.step.multiply_adds, s.step.nanoseconds * 1e-6, 0});
+    infos.push_back({s.node.label(), s.saved ? s.step.kernel + " (no copy)" : s.step.kernel, out.type, out.layout,
+                     s.step.multiply_adds, s.saved ? 0 : s.step.nanoseconds * 1e-6, 0});
   }
   return infos;
 }
