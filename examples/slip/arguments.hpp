@@ -56,8 +56,8 @@ struct EngineArguments {
   bool json = false;
 
   void add_to(Arguments& arguments);
-  // A shape for each input: given, or the golden case's, or the model's own. Throws UsageError where a shape fits no input,
-  // Error(BadShape) where one is needed and missing.
+  // A shape for each input: given, or the golden case's, or the model's own.
+  // Throws UsageError where a shape fits no input, Error(BadShape) where one is needed and missing.
   std::vector<Shape> input_shapes(const Model& model) const;
 };
 

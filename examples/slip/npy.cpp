@@ -124,8 +124,9 @@ Tensor read_npy(const std::string& path) {
   read(reinterpret_cast<char*>(start), 10);
   if (std::string_view(reinterpret_cast<char*>(start), kMagic.size()) != kMagic) refuse(path, "is no .npy file");
   const unsigned version = start[6];
-  if (version < 1 || version > 3)
-    throw Error(Errc::Unsupported, path, "is of .npy version ", version, ", this reads 1 to 3");
+  if (version < 1 || version > 3 || start[7] != 0)
+    throw Error(Errc::Unsupported, path, "is of .npy version ", version, ".", unsigned{start[7]},
+                ", this reads 1.0, 2.0 and 3.0");
   if (version > 1) read(reinterpret_cast<char*>(start) + 10, 2);
   const std::size_t length =
       start[8] | std::size_t{start[9]} << 8 | std::size_t{start[10]} << 16 | std::size_t{start[11]} << 24;

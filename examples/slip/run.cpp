@@ -81,7 +81,7 @@ std::string numbered(const std::string& path, std::size_t number, std::size_t of
   return (whole.parent_path() / name).string();
 }
 
-// The inputs of each run: with one input a file each, with several all files together, random ones where there is no file.
+// The inputs of each run: a file each for a model of one input, else all files together; random ones without a file.
 std::vector<std::vector<Tensor>> inputs_of(const RunArguments& arguments, const Model& model) {
   std::vector<std::vector<Tensor>> runs;
   if (arguments.files.empty()) {
