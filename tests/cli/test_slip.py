@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 import coverslip
 import numpy as np
 import pytest
-from coverslip import reader
+from coverslip import operators, reader
 from coverslip.ir import Graph
 from PIL import Image
 
@@ -147,9 +148,9 @@ def test_info_of_free_shapes_needs_no_shape_but_takes_one(save: Save, graphs: Gr
 
 
 def test_info_lists_the_operators() -> None:
-    operators = slip("info", "--operators", "--json").json()["operators"]
-    assert {"Conv", "MaxPool", "LeakyRelu"} <= set(operators)
-    assert operators == sorted(operators) == slip("info", "--operators").out.split()
+    listed = slip("info", "--operators", "--json").json()["operators"]
+    assert listed == sorted(listed) == slip("info", "--operators").out.split()
+    assert set(operators.SUPPORTED) <= set(listed)  # what the converter writes, the engine runs
 
 
 def test_bench_measures(path: Path) -> None:
@@ -315,6 +316,23 @@ def test_each_kind_of_error_has_its_exit_code(verb: str, save: Save, graphs: Gra
         with_json = slip(verb, *arguments, "--json")
         error = with_json.json()["error"]
         assert with_json.code == code and error["code"] == name and error["message"] and error["where"]
+
+
+def test_the_least_memory_that_an_error_names_is_enough_and_changes_no_bit(
+    save: Save, graphs: Graphs, tmp_path: Path
+) -> None:
+    path = save(graphs["endless"](layers=4))
+    whole = slip("info", path, "--threads", "1", "--json").json()["memory"]["peak"]
+    refused = slip("run", path, "--threads", "1", "--max-memory", "1k")
+    least = re.search(r"at least (\d+) bytes", refused.err)
+    assert refused.code == MEMORY and least and int(least[1]) < whole
+    answers = []
+    for i, limit in enumerate((whole, int(least[1]))):
+        written = tmp_path / f"y{i}.npy"
+        assert slip("run", path, "--threads", "1", "--max-memory", str(limit), "-o", written).code == OK
+        answers.append(np.load(written))
+    assert np.array_equal(*answers)
+    assert slip("run", path, "--threads", "1", "--max-memory", str(int(least[1]) - 1)).code == MEMORY
 
 
 def test_an_output_that_cannot_be_written_is_an_error(path: Path, tmp_path: Path) -> None:
