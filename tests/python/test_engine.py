@@ -250,7 +250,7 @@ def test_a_run_leaves_other_threads_of_python_alone(save: Save, graphs: Graphs) 
 def test_an_interrupt_stops_a_long_run(save: Save, graphs: Graphs) -> None:
     model = coverslip.load(save(graphs["endless"]()))
     predicted = sum(step.predicted_ms for step in model.steps()) / 1000
-    assert predicted > 5
+    assert predicted > 2
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     start = time.monotonic()
     timer.start()
