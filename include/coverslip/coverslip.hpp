@@ -18,7 +18,9 @@ constexpr std::string_view to_string(Target target) { return kTargetNames[static
 
 enum class Precision : std::uint8_t { AsFile, Float32, Bfloat16, Int8 };
 inline constexpr std::string_view kPrecisionNames[] = {"file", "float32", "bfloat16", "int8"};
-constexpr std::string_view to_string(Precision precision) { return kPrecisionNames[static_cast<std::size_t>(precision)]; }
+constexpr std::string_view to_string(Precision precision) {
+  return kPrecisionNames[static_cast<std::size_t>(precision)];
+}
 
 struct Options {
   int threads = 0;                          // 0: as many as quota, cpuset and affinity allow; never more than cores
