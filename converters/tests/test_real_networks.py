@@ -90,6 +90,16 @@ def test_cell_classifier_answers_as_keras(runner: str, pixels: Array) -> None:
         assert np.abs(probabilities[0] - np.array(crop["probabilities"])).max() <= TOLERANCE
 
 
+@pytest.mark.parametrize("name", ["rbc", "wbc", "plt", "densenet121"])
+def test_the_golden_case_holds_in_the_engine(name: str) -> None:
+    load = engine.loader()
+    if load is None:
+        pytest.skip("the engine is not installed")
+    model: Any = load(str(DEMO / f"{name}.slip"))
+    found = model.verify()
+    assert found.passed and found.samples >= 24, found
+
+
 def test_the_classifier_knows_its_labels_and_pixels() -> None:
     graph = reader.read(DEMO / "densenet121.slip")
     assert graph.labels[16:] == [

@@ -21,7 +21,7 @@ from .edit import copied
 from .errors import Errc, Error
 from .ir import FREE, Array, Graph, Preprocess
 from .to_onnx import to_onnx
-from .verify import Answers, Difference, Run, onnx_runner
+from .verify import ENGINE, Answers, Difference, Run, onnx_runner
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 Shape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
@@ -227,7 +227,7 @@ def _write(graph: Graph, destination: Path, answers: Answers | None, report: Rep
             made = model(feeds)
             return dict(made) if isinstance(made, Mapping) else {names[0]: made}
 
-        report.differences += answers.compare(run, "the engine")
+        report.differences += answers.compare(run, "the engine", ENGINE)
         size = temporary.stat().st_size
         os.replace(temporary, destination)
         return size
