@@ -196,6 +196,16 @@ def test_three_spatial_axes_and_control_flow_are_refused() -> None:
     assert caught.value.code in (Errc.Unsupported, Errc.BadModel)
 
 
+def test_networks_in_float16_are_refused() -> None:
+    model = Model(1, 3)
+    model.inputs[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    model.add("Relu")
+    proto = model.done(rank=2)
+    proto.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    with pytest.raises(Error, match="computes in f16"):
+        onnx_reader.from_model(proto)
+
+
 @pytest.mark.parametrize("damage", [b"", b"not a model", b"\x08\x01"])
 def test_files_that_are_no_models_are_refused(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "bad.onnx"

@@ -9,8 +9,9 @@ from typing import Any
 from . import keras_file, shapes
 from .errors import Errc, Error
 from .ir import FREE, Graph, Value
+from .keras_build import Builder, Call, Tensor
 from .keras_file import Json
-from .keras_layers import LAYERS, Builder, Call, Tensor
+from .keras_layers import LAYERS
 from .keras_weights import Weights
 
 MODELS = ("Functional", "Model", "Sequential")

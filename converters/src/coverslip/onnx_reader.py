@@ -40,7 +40,7 @@ def from_model(model: onnx.ModelProto, shapes_wanted: Shapes | None = None) -> G
     for node in graph.nodes:
         drop_defaults(node)
     shapes.annotate(graph)
-    _check_ranks(graph)
+    _check_values(graph)
     return graph
 
 
@@ -206,12 +206,15 @@ def unsupported(problems: list[str]) -> Error:
     return Error(Errc.Unsupported, "network", f"{len(problems)} nodes cannot be converted:\n  {listed}\n{advice}")
 
 
-def _check_ranks(graph: Graph) -> None:
-    known = {value.name: len(value.shape) for value in [*graph.inputs, *graph.values.values()]}
+def _check_values(graph: Graph) -> None:
+    """What only the inferred types tell: spatial axes, and arithmetic in other floats."""
+    known = {value.name: value for value in [*graph.inputs, *graph.values.values()]}
     problems = []
     for node in graph.nodes:
-        rank = known.get(node.inputs[0], 4) if node.op in WINDOWED else 4
-        if rank - 2 not in SPATIAL_RANKS:
-            problems.append(f"{node.op} '{node.name}': {rank - 2} spatial axes")
+        source, result = known.get(node.inputs[0]), known.get(node.outputs[0])
+        if node.op in WINDOWED and source is not None and len(source.shape) - 2 not in SPATIAL_RANKS:
+            problems.append(f"{node.op} '{node.name}': {len(source.shape) - 2} spatial axes")
+        if node.op != "Cast" and result is not None and result.dtype in ("f16", "bf16"):
+            problems.append(f"{node.op} '{node.name}': computes in {result.dtype}, only f32 is possible")
     if problems:
         raise unsupported(problems)
