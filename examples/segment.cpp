@@ -10,17 +10,14 @@ using namespace coverslip;
 
 constexpr const char* kUsage =
     "usage: segment MODEL.slip PICTURE OVERLAY.png [CLASSES.png]\n\n"
-    "Draws what the network found in a PNG or JPEG over it; CLASSES.png gets the class of each pixel as its grey "
-    "level.\n"
-    "A network of one channel finds class 1 where that is above 0.5; of more, each pixel has the class of the "
-    "largest.\n";
+    "Draws what the network found over a PNG or JPEG; CLASSES.png gets the class of each pixel as its grey level.\n"
+    "With one channel, class 1 is where that is above 0.5; with more, each pixel has the class of the largest.\n";
 constexpr Color kColors[] = {{230, 57, 70}, {0, 119, 182}, {42, 157, 63}, {244, 162, 0}, {131, 56, 236}};
 
 // The class of each pixel of an answer.
 static Image classes_of(const Tensor& answer, bool channels_last) {
   const Shape& shape = answer.shape();
-  if (shape.rank() != 4)
-    throw Error(Errc::Unsupported, "output", "of segmentation has 4 axes, this is ", answer.type());
+  if (shape.rank() != 4) throw Error(Errc::Unsupported, "output", "wants 4 axes to be a mask, is ", answer.type());
   const std::size_t row = channels_last ? 1 : 2, channels = static_cast<std::size_t>(shape[channels_last ? 3 : 1]);
   Image classes(static_cast<int>(shape[row + 1]), static_cast<int>(shape[row]), 1);
   const auto values = answer.values<float>();
@@ -51,14 +48,13 @@ static Image segment(Session& session, const Image& picture) {
     return classes;
   }
   const int window = static_cast<int>(width), lost = (window - run({0, 0, window, window}).width) / 2;
-  const int margin = std::max(lost, window / 8);
+  const int margin = std::max(lost, window / 8), skip = margin - lost;
   const TileGrid grid(picture.width, picture.height, window, window - 2 * margin, margin);
   const example::Progress progress("segmenting", grid.size());
   for (std::size_t i = 0; i < grid.size(); progress.show(++i)) {
     const Image answer = run(grid[i].window);
     for (int y = 0; y < grid[i].core.height; ++y)
-      std::copy_n(answer.at(margin - lost, margin - lost + y), grid[i].core.width,
-                  classes.at(grid[i].core.x, grid[i].core.y + y));
+      std::copy_n(answer.at(skip, skip + y), grid[i].core.width, classes.at(grid[i].core.x, grid[i].core.y + y));
   }
   return classes;
 }

@@ -19,6 +19,8 @@ std::string format(const char* pattern, Values... values) {
   return text;
 }
 
+constexpr int kMargin = 26, kHeader = 84, kPanel = 380, kFooter = 46;  // around the picture
+
 struct Note {
   std::string title, about;  // the two lines above the picture
 };
@@ -166,7 +168,6 @@ inline void draw_scale_bar(Image& canvas, float left, float bottom, int pixels) 
 }
 
 inline Image draw_reading(const Image& picture, const Reading& reading, const Note& note) {
-  constexpr int kMargin = 26, kHeader = 84, kPanel = 380, kFooter = 46;
   constexpr float kFixed = 182 + 14 + 158 + 14;
   const std::size_t shown = std::min<std::size_t>(reading.white_cells.size(), 8);
   const int panel_height = static_cast<int>(kFixed + kWhiteCellHeight * static_cast<float>(shown)) - 14;

@@ -81,6 +81,14 @@ TEST_CASE("the pixels of a JPEG are those that libjpeg makes") {
   }
 }
 
+TEST_CASE("a JPEG that claims more pixels than its bytes can hold is refused") {
+  std::vector<std::byte> file = from_hex(kSamples[0].hex);
+  std::size_t frame = 0;
+  while (file[frame] != std::byte{0xFF} || file[frame + 1] != std::byte{0xC0}) ++frame;
+  file[frame + 5] = std::byte{0xFF};  // 65,289 rows
+  CHECK(refusal([&] { decode(file); }) == Errc::OverBudget);
+}
+
 TEST_CASE("a JPEG of another program, cut anywhere, is refused") {
   for (const Sample& sample : kSamples) {
     CAPTURE(sample.kind);

@@ -75,9 +75,11 @@ PictureInfo picture_info(std::span<const std::byte> bytes, const DecodeLimits& l
   if (pixels > limits.max_pixels)
     file.fail_with(Errc::OverBudget, 0, info.width, "x", info.height, " pixels, the limit is ", limits.max_pixels,
                    "; cut the picture, or raise DecodeLimits::max_pixels");
-  if (pixels / std::max<std::size_t>(limits.max_pixels_per_byte, 1) > bytes.size())
+  // Each block of 64 pixels takes at least one bit of a JPEG.
+  const std::size_t most = png ? std::max<std::size_t>(limits.max_pixels_per_byte, 1) : 512;
+  if (pixels / most > bytes.size())
     file.fail_with(Errc::OverBudget, 0, info.width, "x", info.height, " pixels in ", bytes.size(),
-                   " bytes, the limit is ", limits.max_pixels_per_byte, " a byte: no ordinary picture is so small");
+                   " bytes, the limit is ", most, " a byte: the file is damaged, or no ordinary picture");
   return info;
 }
 

@@ -13,7 +13,7 @@ inline namespace v0 {
 // A picture beyond either limit is refused with OverBudget before memory is taken for it.
 struct DecodeLimits {
   std::size_t max_pixels = std::size_t{1} << 28;
-  std::size_t max_pixels_per_byte = 8256;  // of the file: what DEFLATE can reach (1,032) with 8 pixels in a byte
+  std::size_t max_pixels_per_byte = 8256;  // of a PNG: DEFLATE reaches 1,032 times 8 pixels; a JPEG has 512 at most
 };
 
 enum class PictureFormat : std::uint8_t { Png, Jpeg };
