@@ -16,6 +16,7 @@ from coverslip.writer import write
 
 PATH = Path(__file__).resolve().parents[2] / "tests" / "data" / "golden" / "v1.slip"
 FLOAT = 1  # ONNX's number of f32, for Cast
+RESIZE = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
 
 
 def constants() -> dict[str, Array]:
@@ -42,7 +43,7 @@ def graph() -> Graph:
     nodes = [
         Node("Conv", "first", ["x", "w"], ["conv"], {"pads": [1, 1, 1, 1], "strides": [2, 2], "activation": "Relu"}),
         Node("Conv", "with residual", ["conv", "mix", "", "conv"], ["skip"], {"dilations": [1, 1], "group": 1}),
-        Node("Resize", "grow", ["skip", "roi", "scales"], ["grown"], {"mode": "nearest", "nearest_mode": "floor"}),
+        Node("Resize", "grow", ["skip", "roi", "scales"], ["grown"], dict(RESIZE)),
     ]
     values = [made("conv", FREE, 2, 4, 4), made("skip", FREE, 2, 4, 4)]
     last = "grown"

@@ -43,7 +43,7 @@ constexpr Change kChanges[] = {
     {"SECT", 2, "record_size", 8},
     {"SECT", 2, "record_size", 0},
     {"SECT", 2, "flags", 0},
-    {"SECT", 11, "flags", 1},
+    {"SECT", 11, "flags", 0},
     {"SECT", 2, "flags", 3},
     {"SECT", 3, "offset", 64},
     {"SECT", 3, "offset", ~63ull},
@@ -230,7 +230,7 @@ TEST_CASE("every record belongs to something") {
   CHECK(place("INTS", {1}) == "INTS[16].value");
   CHECK(place("FLTS", {0}) == "FLTS[3].value");
   CHECK(place("EDGE", {0}) == "EDGE[33].value");
-  CHECK(place("ATTR", {0, 1, 1}) == "ATTR[16].key");
+  CHECK(place("ATTR", {0, 1, 1}) == "ATTR[17].key");
   CHECK(place("TENS", {0, 0, 0, 0}) == "TENS[11].offset");
   Parts data{SlipFile()};
   data["DATA"].push_back(std::byte{0});

@@ -134,14 +134,13 @@ struct Parts {
   explicit Parts(const SlipFile& file) {
     for (const format::Section& s : format::kSections) {
       const auto bytes = file.part(s).bytes;
-      if (!bytes.empty()) sections[s.kind] = {{bytes.begin(), bytes.end()}, s.record_size, s.critical ? 1u : 0u};
+      if (!bytes.empty()) sections[s.kind] = {{bytes.begin(), bytes.end()}, s.record_size, 1};
     }
   }
   Raw& operator[](std::string_view name) {
     const format::Section& s = section_of(name);
     Section& part = sections[s.kind];
     part.record_size = s.record_size;
-    part.flags = s.critical ? 1 : 0;
     return part.bytes;
   }
   // Adds a record of these numbers, one a field.

@@ -162,8 +162,8 @@ class Container:
             return ""
         if row["record_size"] != section.record_size:
             self.sect.refuse(i, "record_size", section.record_size, row["record_size"])
-        if row["flags"] != int(section.critical):
-            self.sect.refuse(i, "flags", int(section.critical), row["flags"])
+        if row["flags"] != 1:
+            self.sect.refuse(i, "flags", 1, row["flags"])
         return section.name
 
     def _zeros(self, begin: int, end: int, section: str) -> None:

@@ -67,7 +67,6 @@ class Section:
     what: str
     fields: tuple[Field, ...]
     most: int = 2**31 - 1  # records
-    critical: bool = True
 
     @cached_property
     def record_size(self) -> int:
@@ -125,8 +124,8 @@ SECT = Section(
     "one of the section records, from byte 64",
     (
         Field("kind", "u32", "greater than the one before", 1, DATA),
-        Field("record_size", "u16", "as the section's title says; 1 or more in a section that is skipped", 1),
-        Field("flags", "u16", "bit 0: critical; as the section's title says", 0, 1),
+        Field("record_size", "u16", "as the table of the section says; 1 or more in a section that is skipped", 1),
+        Field("flags", "u16", "bit 0: critical, as are all sections of this version", 0, 1),
         Field(
             "offset", "u64", "the end of the section before (of the section records, for the first), rounded up to 64"
         ),
@@ -143,7 +142,7 @@ SECTIONS = (
         "strings: where each ends",
         (
             Field("end", "u32", "not less than the one before; the last is the size of STRS"),
-            Field("first", "u32", "the number of the first reference to the string (section Strings)"),
+            Field("first", "u32", "the number of the first reference to the string"),
         ),
     ),
     Section("STRS", 2, "strings: their UTF-8 bytes", ()),
@@ -227,7 +226,7 @@ SECTIONS = (
         ),
     ),
     Section("OUTP", 11, "outputs of the graph", (Field("value", "u32", "a value; each once"),), most=1024),
-    Section("LABL", 12, "class names of the first output", (Field("text", "u32", "a string"),), critical=False),
+    Section("LABL", 12, "class names of the first output", (Field("text", "u32", "a string"),)),
     Section(
         "PREP",
         13,
@@ -248,7 +247,6 @@ SECTIONS = (
             *(Field(f"std{c}", "f32", "greater than 0; beyond stds all bits 0") for c in range(3)),
         ),
         most=1,
-        critical=False,
     ),
     Section(
         "META",
@@ -258,7 +256,6 @@ SECTIONS = (
             Field("key", "u32", "a string, not empty; greater than the key before, so sorted and once"),
             Field("text", "u32", "a string of any length, which may hold newlines"),
         ),
-        critical=False,
     ),
     Section(
         "GOLD",
@@ -271,7 +268,6 @@ SECTIONS = (
             Field("tolerance", "f32", "0 or more"),
         ),
         most=1,
-        critical=False,
     ),
     Section(
         "SMPL",
@@ -288,7 +284,6 @@ SECTIONS = (
             ),
         ),
         most=MAX_SAMPLES,
-        critical=False,
     ),
     Section("DATA", DATA, "payloads of the constants", (), most=2**63 - 1),
 )

@@ -29,10 +29,9 @@ def _cpp_section(section: Section) -> list[str]:
     if names:
         lines += _wrapped("inline constexpr Field kFields[] = {", names, "};")
     fields = "kFields" if names else "{}"
-    critical = str(section.critical).lower()
     lines.append(
         f'inline constexpr Section kSection{{"{section.name}", {section.kind}, {section.record_size}, '
-        f"{section.most}u, {critical}, {fields}}};"
+        f"{section.most}u, {fields}}};"
     )
     return [*lines, f"}}  // namespace {space}", ""]
 
@@ -83,7 +82,6 @@ def cpp_header() -> str:
         "  std::string_view name;",
         "  std::uint32_t kind, record_size;",
         "  std::uint64_t most;  // records",
-        "  bool critical;",
         "  std::span<const Field> fields;  // none: bytes",
         "};",
         "",
@@ -106,8 +104,7 @@ def _title(section: Section) -> str:
         return f"### {section.name}: {section.what} ({section.record_size} bytes)"
     most = f", at most {section.most}" if section.most < 2**31 - 1 else ""
     unit = f"records of {section.record_size} bytes{most}" if section.fields else "bytes"
-    critical = "critical" if section.critical else "ancillary"
-    return f"### {section.kind} {section.name}: {section.what} ({unit}; {critical})"
+    return f"### {section.kind} {section.name}: {section.what} ({unit})"
 
 
 def document_tables() -> str:

@@ -298,7 +298,7 @@ def chunks(graph: Graph) -> list[bytes | memoryview]:
             size += len(piece)
         body += [bytes(_aligned(at) - at), *pieces]
         table += schema.BY_NAME["SECT"].layout.pack(
-            section.kind, section.record_size, int(section.critical), _aligned(at), size, size, digest.digest()
+            section.kind, section.record_size, 1, _aligned(at), size, size, digest.digest()
         )
         at = _aligned(at) + size
     magic = int.from_bytes(schema.MAGIC, "little")

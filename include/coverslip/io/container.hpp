@@ -118,7 +118,7 @@ class Container {
     }
     const Section& section = format::kSections[at];
     sect_.equal(i, kRecordSize, section.record_size);
-    sect_.equal(i, kFlags, section.critical ? 1 : 0);
+    sect_.equal(i, kFlags, 1);
     return &section;
   }
   [[noreturn]] void unknown(std::uint64_t i, const std::string& name) const {

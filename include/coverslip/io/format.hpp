@@ -31,7 +31,6 @@ struct Section {
   std::string_view name;
   std::uint32_t kind, record_size;
   std::uint64_t most;  // records
-  bool critical;
   std::span<const Field> fields;  // none: bytes
 };
 
@@ -44,7 +43,7 @@ inline constexpr Field kSections{"sections", 24, Type::U32, 1u, 32u};
 inline constexpr Field kFeatures{"features", 28, Type::U32, 0u, 0u, true, "a newer coverslip may read it"};
 inline constexpr Field kRoot{"root", 32, Type::Hash, 0u, kAny};
 inline constexpr Field kFields[] = {kMagic, kVersion, kHeaderSize, kFileSize, kSections, kFeatures, kRoot};
-inline constexpr Section kSection{"HEAD", 0, 64, 2147483647u, true, kFields};
+inline constexpr Section kSection{"HEAD", 0, 64, 2147483647u, kFields};
 }  // namespace head
 
 namespace sect {  // one of the section records, from byte 64
@@ -56,36 +55,36 @@ inline constexpr Field kSize{"size", 16, Type::U64, 1u, kAny};
 inline constexpr Field kExpanded{"expanded", 24, Type::U64, 1u, kAny};
 inline constexpr Field kSha256{"sha256", 32, Type::Hash, 0u, kAny};
 inline constexpr Field kFields[] = {kKind, kRecordSize, kFlags, kOffset, kSize, kExpanded, kSha256};
-inline constexpr Section kSection{"SECT", 0, 64, 2147483647u, true, kFields};
+inline constexpr Section kSection{"SECT", 0, 64, 2147483647u, kFields};
 }  // namespace sect
 
 namespace stri {  // strings: where each ends
 inline constexpr Field kEnd{"end", 0, Type::U32, 0u, kAny};
 inline constexpr Field kFirst{"first", 4, Type::U32, 0u, kAny};
 inline constexpr Field kFields[] = {kEnd, kFirst};
-inline constexpr Section kSection{"STRI", 1, 8, 2147483647u, true, kFields};
+inline constexpr Section kSection{"STRI", 1, 8, 2147483647u, kFields};
 }  // namespace stri
 
 namespace strs {  // strings: their UTF-8 bytes
-inline constexpr Section kSection{"STRS", 2, 1, 2147483647u, true, {}};
+inline constexpr Section kSection{"STRS", 2, 1, 2147483647u, {}};
 }  // namespace strs
 
 namespace dims {  // dimensions of values and of the golden inputs
 inline constexpr Field kDim{"dim", 0, Type::U32, 0u, kAny};
 inline constexpr Field kFields[] = {kDim};
-inline constexpr Section kSection{"DIMS", 3, 4, 2147483647u, true, kFields};
+inline constexpr Section kSection{"DIMS", 3, 4, 2147483647u, kFields};
 }  // namespace dims
 
 namespace ints {  // integers of attributes
 inline constexpr Field kValue{"value", 0, Type::I64, 0u, kAny};
 inline constexpr Field kFields[] = {kValue};
-inline constexpr Section kSection{"INTS", 4, 8, 2147483647u, true, kFields};
+inline constexpr Section kSection{"INTS", 4, 8, 2147483647u, kFields};
 }  // namespace ints
 
 namespace flts {  // floating-point numbers of attributes
 inline constexpr Field kValue{"value", 0, Type::F32Inf, 0u, kAny};
 inline constexpr Field kFields[] = {kValue};
-inline constexpr Section kSection{"FLTS", 5, 4, 2147483647u, true, kFields};
+inline constexpr Section kSection{"FLTS", 5, 4, 2147483647u, kFields};
 }  // namespace flts
 
 namespace vals {  // values: constants, then inputs, then what the nodes make, in the nodes' order
@@ -95,7 +94,7 @@ inline constexpr Field kDtype{"dtype", 5, Type::U8, 0u, 8u, true, "a newer cover
 inline constexpr Field kRank{"rank", 6, Type::U8, 0u, 8u};
 inline constexpr Field kZero{"zero", 7, Type::U8, 0u, 0u};
 inline constexpr Field kFields[] = {kName, kRole, kDtype, kRank, kZero};
-inline constexpr Section kSection{"VALS", 6, 8, 2147483647u, true, kFields};
+inline constexpr Section kSection{"VALS", 6, 8, 2147483647u, kFields};
 }  // namespace vals
 
 namespace tens {  // payloads of the constants, one for each, in their order
@@ -104,13 +103,13 @@ inline constexpr Field kSize{"size", 8, Type::U64, 0u, kAny};
 inline constexpr Field kEncoding{"encoding", 16, Type::U32, 0u, 0u, true, "1 is a bit mask, 2 blocks, 3 gaps, 4 entropy-coded: sparse weights that this version does not read"};
 inline constexpr Field kQuant{"quant", 20, Type::U32, 0u, 0u, true, "this version reads no quantized constants"};
 inline constexpr Field kFields[] = {kOffset, kSize, kEncoding, kQuant};
-inline constexpr Section kSection{"TENS", 7, 24, 2147483647u, true, kFields};
+inline constexpr Section kSection{"TENS", 7, 24, 2147483647u, kFields};
 }  // namespace tens
 
 namespace edge {  // inputs of the nodes
 inline constexpr Field kValue{"value", 0, Type::U32, 0u, kAny};
 inline constexpr Field kFields[] = {kValue};
-inline constexpr Section kSection{"EDGE", 8, 4, 2147483647u, true, kFields};
+inline constexpr Section kSection{"EDGE", 8, 4, 2147483647u, kFields};
 }  // namespace edge
 
 namespace attr {  // attributes of the nodes
@@ -118,7 +117,7 @@ inline constexpr Field kKey{"key", 0, Type::U32, 0u, kAny};
 inline constexpr Field kType{"type", 4, Type::U32, 1u, 5u, true, "a newer coverslip may read it"};
 inline constexpr Field kValue{"value", 8, Type::U32, 0u, kAny};
 inline constexpr Field kFields[] = {kKey, kType, kValue};
-inline constexpr Section kSection{"ATTR", 9, 12, 2147483647u, true, kFields};
+inline constexpr Section kSection{"ATTR", 9, 12, 2147483647u, kFields};
 }  // namespace attr
 
 namespace node {  // nodes in an order in which they can run
@@ -129,19 +128,19 @@ inline constexpr Field kInputs{"inputs", 12, Type::U32, 0u, kAny};
 inline constexpr Field kOutputs{"outputs", 16, Type::U32, 1u, kAny};
 inline constexpr Field kAttributes{"attributes", 20, Type::U32, 0u, kAny};
 inline constexpr Field kFields[] = {kOp, kName, kVersion, kInputs, kOutputs, kAttributes};
-inline constexpr Section kSection{"NODE", 10, 24, 2147483647u, true, kFields};
+inline constexpr Section kSection{"NODE", 10, 24, 2147483647u, kFields};
 }  // namespace node
 
 namespace outp {  // outputs of the graph
 inline constexpr Field kValue{"value", 0, Type::U32, 0u, kAny};
 inline constexpr Field kFields[] = {kValue};
-inline constexpr Section kSection{"OUTP", 11, 4, 1024u, true, kFields};
+inline constexpr Section kSection{"OUTP", 11, 4, 1024u, kFields};
 }  // namespace outp
 
 namespace labl {  // class names of the first output
 inline constexpr Field kText{"text", 0, Type::U32, 0u, kAny};
 inline constexpr Field kFields[] = {kText};
-inline constexpr Section kSection{"LABL", 12, 4, 2147483647u, false, kFields};
+inline constexpr Section kSection{"LABL", 12, 4, 2147483647u, kFields};
 }  // namespace labl
 
 namespace prep {  // how a picture becomes the first input
@@ -164,14 +163,14 @@ inline constexpr Field kStd1{"std1", 36, Type::F32, 0u, kAny};
 inline constexpr Field kStd2{"std2", 40, Type::F32, 0u, kAny};
 inline constexpr Field kFields[] = {kLayout, kColor, kResize, kMeans, kStds, kZero0, kZero1, kZero2, kWidth, kHeight,
     kScale, kMean0, kMean1, kMean2, kStd0, kStd1, kStd2};
-inline constexpr Section kSection{"PREP", 13, 44, 1u, false, kFields};
+inline constexpr Section kSection{"PREP", 13, 44, 1u, kFields};
 }  // namespace prep
 
 namespace meta {  // what people want to know
 inline constexpr Field kKey{"key", 0, Type::U32, 0u, kAny};
 inline constexpr Field kText{"text", 4, Type::U32, 0u, kAny};
 inline constexpr Field kFields[] = {kKey, kText};
-inline constexpr Section kSection{"META", 14, 8, 2147483647u, false, kFields};
+inline constexpr Section kSection{"META", 14, 8, 2147483647u, kFields};
 }  // namespace meta
 
 namespace gold {  // the golden case: its seeded inputs
@@ -180,7 +179,7 @@ inline constexpr Field kLow{"low", 8, Type::F32, 0u, kAny};
 inline constexpr Field kHigh{"high", 12, Type::F32, 0u, kAny};
 inline constexpr Field kTolerance{"tolerance", 16, Type::F32, 0u, kAny};
 inline constexpr Field kFields[] = {kSeed, kLow, kHigh, kTolerance};
-inline constexpr Section kSection{"GOLD", 15, 20, 1u, false, kFields};
+inline constexpr Section kSection{"GOLD", 15, 20, 1u, kFields};
 }  // namespace gold
 
 namespace smpl {  // the golden case: samples of the outputs
@@ -188,11 +187,11 @@ inline constexpr Field kOutput{"output", 0, Type::U32, 0u, kAny};
 inline constexpr Field kValue{"value", 4, Type::F32, 0u, kAny};
 inline constexpr Field kIndex{"index", 8, Type::U64, 0u, 9223372036854775807u};
 inline constexpr Field kFields[] = {kOutput, kValue, kIndex};
-inline constexpr Section kSection{"SMPL", 16, 16, 510u, false, kFields};
+inline constexpr Section kSection{"SMPL", 16, 16, 510u, kFields};
 }  // namespace smpl
 
 namespace data {  // payloads of the constants
-inline constexpr Section kSection{"DATA", 64, 1, 9223372036854775807u, true, {}};
+inline constexpr Section kSection{"DATA", 64, 1, 9223372036854775807u, {}};
 }  // namespace data
 
 inline constexpr Section kSections[] = {stri::kSection, strs::kSection, dims::kSection, ints::kSection, flts::kSection,
