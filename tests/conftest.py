@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+
 from coverslip import reference
 from coverslip.golden import golden_input
 from coverslip.ir import FREE, GoldenCase, Graph, Node, Preprocess, Value

@@ -63,8 +63,8 @@ class Model {
   std::size_t weight_bytes() const;
   std::size_t packed_bytes() const;  // of weights as kernels want them, for all Sessions so far
 
-  // Runs the golden case of the file on this machine. Throws Error(BadInput) where it has none, Error(BadModel) where the
-  // weights do not match their hash.
+  // Runs the golden case of the file on this machine. Throws Error(BadInput) where it has none, Error(BadModel) where
+  // the weights do not match their hash.
   Verification verify(const Options& options = {}) const;
 
  private:
@@ -98,7 +98,8 @@ struct MemoryUse {
   std::size_t peak() const { return packed + values + scratch + io; }
 };
 
-// A plan and memory for one caller. A copy shares plan and packed weights, and has memory of its own: one for each thread.
+// A plan and memory for one caller. A copy shares plan and packed weights, and has memory of its own: one for each
+// thread.
 class Session {
  public:
   explicit Session(const Model& model, const Options& options = {});

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import coverslip
 import numpy as np
 import pytest
+from PIL import Image
+
+import coverslip
 from coverslip import operators, reader
 from coverslip.ir import Graph
-from PIL import Image
 
 SLIP = Path(__file__).resolve().parents[2] / "build" / "release" / "slip"
 OK, USAGE, BAD, UNSUPPORTED, IO, MEMORY, FAILED = range(7)

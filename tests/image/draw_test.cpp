@@ -37,7 +37,9 @@ const std::vector<Draw>& drawings() {
       [](Image& im, float x, float y) {
         draw_components(im, kSquare, kRed, 0.5f, 1, static_cast<int>(x), static_cast<int>(y));
       },
-      [](Image& im, float x, float y) { draw_text(im, x, y, "Ag9", {.size = 7, .color = kRed, .halo = {1, 2, 3}}); },
+      [](Image& im, float x, float y) {
+        draw_text(im, x, y, "Ag9", {.size = 7, .color = kRed, .halo = {1, 2, 3}});
+      },
   };
   return kAll;
 }

@@ -152,8 +152,9 @@ TEST_CASE("what is neither PNG nor JPEG is refused, whatever stb could read") {
   CHECK(refusal([] { decode(bytes_of({'G', 'I', 'F', '8', '9', 'a', 1, 0, 1, 0})); }) == Errc::BadInput);
   CHECK(refusal([] { decode(bytes_of({'B', 'M', 0, 0, 0, 0, 0, 0, 0, 0})); }) == Errc::BadInput);
   // 18 bytes of TGA that want 2 GB
-  CHECK(refusal([] { decode(bytes_of({0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 127, 255, 127, 32, 0})); }) ==
-        Errc::BadInput);
+  CHECK(refusal([] {
+          decode(bytes_of({0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 127, 255, 127, 32, 0}));
+        }) == Errc::BadInput);
 }
 
 TEST_CASE("a file cut anywhere is refused") {

@@ -6,8 +6,8 @@ using namespace coverslip::test;
 
 namespace {
 
-// A field of the golden file that is set to a number, and what the reader says: the place is the field's own, where none
-// is given.
+// A field of the golden file that is set to a number, and what the reader says: the place is the field's own, where
+// none is given.
 struct Change {
   const char* section;
   std::uint64_t record;

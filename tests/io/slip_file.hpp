@@ -90,8 +90,8 @@ class SlipFile {
     return *this;
   }
 
-  // Gives each section that lies within the file its hash, and the file its root. `table` is how the sections lie: a test
-  // that breaks the table passes the sealed file of before.
+  // Gives each section that lies within the file its hash, and the file its root. `table` is how the sections lie: a
+  // test that breaks the table passes the sealed file of before.
   SlipFile& seal() { return seal(*this); }
   SlipFile& seal(const SlipFile& table) {
     const std::span<std::byte> file(bytes_);

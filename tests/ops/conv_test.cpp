@@ -55,12 +55,16 @@ const Tensor kTwelve({1, 2, 2, 3}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f, 8.f, 9.f,
 
 TEST_CASE("Conv pads, strides and adds its bias") {
   const Tensor w({2, 2, 1, 2}, {1.f, 10.f, 0.f, 100.f, 0.f, 0.f, -1.f, 0.f});
-  check({"Conv", {{"pads", Dims{0, 0, 0, 1}}, {"strides", Dims{1, 2}}}, {value(kTwelve), given(w), given(Tensor({2}, {0.5f, 0.f}))}},
+  check({"Conv",
+         {{"pads", Dims{0, 0, 0, 1}}, {"strides", Dims{1, 2}}},
+         {value(kTwelve), given(w), given(Tensor({2}, {0.5f, 0.f}))}},
         Tensor({1, 2, 2, 2}, {821.5f, 3.5f, 1154.5f, 6.5f, -7.f, -9.f, -10.f, -12.f}));
 }
 
 TEST_CASE("Conv with dilation skips inputs") {
-  check({"Conv", {{"dilations", Dims{2}}}, {value(Tensor({1, 1, 4}, {1.f, 2.f, 3.f, 4.f})), given(Tensor({1, 1, 2}, {1.f, 10.f}))}},
+  check({"Conv",
+         {{"dilations", Dims{2}}},
+         {value(Tensor({1, 1, 4}, {1.f, 2.f, 3.f, 4.f})), given(Tensor({1, 1, 2}, {1.f, 10.f}))}},
         Tensor({1, 1, 2}, {31.f, 42.f}));
 }
 
@@ -72,7 +76,9 @@ TEST_CASE("Conv pads the same at the end or at the beginning as auto_pad says") 
 }
 
 TEST_CASE("Conv keeps groups apart") {
-  check({"Conv", {{"group", Dim{2}}}, {value(Tensor({1, 2, 1, 2}, {1.f, 2.f, 3.f, 4.f})), given(Tensor({2, 1, 1, 1}, {10.f, 100.f}))}},
+  check({"Conv",
+         {{"group", Dim{2}}},
+         {value(Tensor({1, 2, 1, 2}, {1.f, 2.f, 3.f, 4.f})), given(Tensor({2, 1, 1, 1}, {10.f, 100.f}))}},
         Tensor({1, 2, 1, 2}, {10.f, 20.f, 300.f, 400.f}));
   const Tensor w({4, 1, 1, 1}, {1.f, 10.f, 2.f, 20.f});  // two filters for each channel
   check({"Conv", {{"group", Dim{2}}}, {value(Tensor({1, 2, 1, 1}, {3.f, 5.f})), given(w)}},
@@ -95,7 +101,8 @@ TEST_CASE("Conv adds a residual before its activation") {
 TEST_CASE("what is not a number stays so through Conv and its activation") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (const char* name : {"Relu", "Clip", "LeakyRelu", "Sigmoid"})
-    check({"Conv", {{"activation", std::string(name)}, {"activation_alpha", 0.0f}, {"activation_beta", 1.0f}},
+    check({"Conv",
+           {{"activation", std::string(name)}, {"activation_alpha", 0.0f}, {"activation_beta", 1.0f}},
            {value(Tensor({1, 1, 1, 2}, {nan, 0.f})), given(Tensor({1, 1, 1, 1}, {1.f}))}},
           Tensor({1, 1, 1, 2}, {nan, name == std::string("Sigmoid") ? 0.5f : 0.f}));
 }
@@ -103,23 +110,27 @@ TEST_CASE("what is not a number stays so through Conv and its activation") {
 TEST_CASE("ConvTranspose lays windows side by side where stride and window are the same") {
   const Tensor x({1, 1, 2, 2}, {1.f, 2.f, 3.f, 4.f}), w({1, 1, 2, 2}, {1.f, 10.f, 100.f, 1000.f});
   check({"ConvTranspose", {{"strides", Dims{2, 2}}}, {value(x), given(w), given(Tensor({1}, {0.5f}))}},
-        Tensor({1, 1, 4, 4}, {1.5f, 10.5f, 2.5f, 20.5f, 100.5f, 1000.5f, 200.5f, 2000.5f, 3.5f, 30.5f, 4.5f, 40.5f, 300.5f, 3000.5f,
-                              400.5f, 4000.5f}));
+        Tensor({1, 1, 4, 4}, {1.5f, 10.5f, 2.5f, 20.5f, 100.5f, 1000.5f, 200.5f, 2000.5f, 3.5f, 30.5f, 4.5f, 40.5f,
+                              300.5f, 3000.5f, 400.5f, 4000.5f}));
 }
 
 TEST_CASE("ConvTranspose adds where windows overlap, cuts pads off and pads the output") {
   const Operand x = value(Tensor({1, 1, 3}, {1.f, 2.f, 3.f})), w = given(Tensor({1, 1, 3}, {1.f, 10.f, 100.f}));
   check({"ConvTranspose", {}, {x, w}}, Tensor({1, 1, 5}, {1.f, 12.f, 123.f, 230.f, 300.f}));
   check({"ConvTranspose", {{"pads", Dims{1, 1}}}, {x, w}}, Tensor({1, 1, 3}, {12.f, 123.f, 230.f}));
-  check({"ConvTranspose", {{"strides", Dims{2}}}, {x, w}}, Tensor({1, 1, 7}, {1.f, 10.f, 102.f, 20.f, 203.f, 30.f, 300.f}));
+  check({"ConvTranspose", {{"strides", Dims{2}}}, {x, w}},
+        Tensor({1, 1, 7}, {1.f, 10.f, 102.f, 20.f, 203.f, 30.f, 300.f}));
   check({"ConvTranspose", {{"strides", Dims{2}}, {"pads", Dims{1, 1}}, {"output_padding", Dims{1}}}, {x, w}},
         Tensor({1, 1, 6}, {10.f, 102.f, 20.f, 203.f, 30.f, 300.f}));
-  check({"ConvTranspose", {{"dilations", Dims{2}}}, {x, w}}, Tensor({1, 1, 7}, {1.f, 2.f, 13.f, 20.f, 130.f, 200.f, 300.f}));
+  check({"ConvTranspose", {{"dilations", Dims{2}}}, {x, w}},
+        Tensor({1, 1, 7}, {1.f, 2.f, 13.f, 20.f, 130.f, 200.f, 300.f}));
 }
 
 TEST_CASE("Gemm transposes, scales and broadcasts C") {
-  const Operand a = value(Tensor({2, 3}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f})), a_t = value(Tensor({3, 2}, {1.f, 4.f, 2.f, 5.f, 3.f, 6.f}));
-  const Tensor b({3, 2}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f}), b_t({2, 3}, {1.f, 3.f, 5.f, 2.f, 4.f, 6.f}), row({2}, {1.f, -1.f});
+  const Operand a = value(Tensor({2, 3}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f})),
+                a_t = value(Tensor({3, 2}, {1.f, 4.f, 2.f, 5.f, 3.f, 6.f}));
+  const Tensor b({3, 2}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f}), b_t({2, 3}, {1.f, 3.f, 5.f, 2.f, 4.f, 6.f}),
+      row({2}, {1.f, -1.f});
   const Attributes scaled{{"alpha", 0.5f}, {"beta", 2.0f}};
   const Tensor want({2, 2}, {13.f, 12.f, 26.5f, 30.f});
   check({"Gemm", scaled, {a, given(b), given(row)}}, want);
@@ -127,8 +138,11 @@ TEST_CASE("Gemm transposes, scales and broadcasts C") {
   transposed["transA"] = transposed["transB"] = Dim{1};
   check({"Gemm", transposed, {a_t, given(b_t), value(row)}}, want);
   check({"Gemm", {{"transB", Dim{1}}}, {a, value(b_t)}}, Tensor({2, 2}, {22.f, 28.f, 49.f, 64.f}));
-  check({"Gemm", {}, {a, given(b), given(Tensor({2, 1}, {100.f, 200.f}))}}, Tensor({2, 2}, {122.f, 128.f, 249.f, 264.f}));
-  check({"Gemm", {{"activation", std::string("Relu")}}, {a, given(b), given(row), value(Tensor({2, 2}, {0.f, 1.f, -99.f, 0.f}))}},
+  check({"Gemm", {}, {a, given(b), given(Tensor({2, 1}, {100.f, 200.f}))}},
+        Tensor({2, 2}, {122.f, 128.f, 249.f, 264.f}));
+  check({"Gemm",
+         {{"activation", std::string("Relu")}},
+         {a, given(b), given(row), value(Tensor({2, 2}, {0.f, 1.f, -99.f, 0.f}))}},
         Tensor({2, 2}, {23.f, 28.f, 0.f, 63.f}));
 }
 

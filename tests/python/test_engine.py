@@ -14,12 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import coverslip
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+import coverslip
 from coverslip import Errc, reference
 from coverslip.ir import Graph
-from numpy.typing import NDArray
 
 Save = Callable[..., Path]
 Graphs = dict[str, Callable[..., Graph]]

@@ -115,7 +115,8 @@ class Tensor {
   explicit Tensor(const TensorType& type) : Tensor(type, allocate(type.bytes())) {
     std::memset(data_.get(), 0, type.bytes());
   }
-  // Takes the memory as it is; it holds at least type.bytes(). Memory that is only readable makes a Tensor only to be read.
+  // Takes the memory as it is; it holds at least type.bytes(). Memory that is only readable makes a Tensor only to be
+  // read.
   Tensor(const TensorType& type, Bytes data) : type_(type), data_(std::move(data)) {}
   template <class T>
   Tensor(const Shape& shape, std::initializer_list<T> values) : Tensor(TensorType{kDTypeOf<T>, shape}) {

@@ -9,7 +9,8 @@
 namespace coverslip {
 inline namespace v0 {
 
-// Call it with a picture. Steps: colour order, resize, then (pixel * scale - mean[c]) / std[c], into an f32 tensor of one picture.
+// Call it with a picture. Steps: colour order, resize, then (pixel * scale - mean[c]) / std[c], into an f32 tensor of
+// one picture.
 struct Preprocess {
   enum class Color : std::uint8_t { Rgb, Bgr, Gray };
   enum class Resize : std::uint8_t { None, Nearest, Linear };  // None: a picture of another size is refused

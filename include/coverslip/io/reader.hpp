@@ -170,8 +170,8 @@ inline void check_structure(std::span<const std::byte> file, const Limits& limit
   io::Structure(io::Container(file, limits)).check();
 }
 
-// The constants of the Graph share `owner`, whose `size` bytes are the file. It begins at a multiple of kAlign and stays
-// as it is.
+// The constants of the Graph share `owner`, whose `size` bytes are the file. It begins at a multiple of kAlign and
+// stays as it is.
 // Throws as check_structure() does, and Error(OutOfMemory).
 inline Graph read_graph(const Bytes& owner, std::size_t size, const Limits& limits = {}) {
   if (reinterpret_cast<std::uintptr_t>(owner.get()) % kAlign != 0)

@@ -15,7 +15,8 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A panel is one vector of channels; kRows rows share the loads of its weights. `columns`: at most a vector, at least one.
+// A panel is one vector of channels; kRows rows share the loads of its weights. `columns`: at most a vector, at least
+// one.
 template <size_t kRows>
 HWY_INLINE void DepthwiseRows(const IndirectF32& conv, size_t m, size_t n, size_t columns) {
   const hn::ScalableTag<float> d;
@@ -51,7 +52,8 @@ inline void DepthwiseF32(const IndirectF32& conv) {
     for (size_t n = 0; n < conv.columns; n += kLanes) DepthwiseRows<1>(conv, m, n, conv.columns - n);
 }
 
-inline constexpr DepthwiseF32Kernels kDepthwiseF32{.columns = hn::MaxLanes(hn::ScalableTag<float>()), .run = DepthwiseF32};
+inline constexpr DepthwiseF32Kernels kDepthwiseF32{.columns = hn::MaxLanes(hn::ScalableTag<float>()),
+                                                   .run = DepthwiseF32};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -48,16 +48,20 @@ std::vector<const KernelTable*> supported_kernels() {
   using TableOf = const KernelTable* (*)();
   const std::pair<std::int64_t, TableOf> best_first[] = {
 #if HWY_ARCH_X86
-      {HWY_AVX3_SPR, HWY_CHOOSE_AVX3_SPR(Table)}, {HWY_AVX3_ZEN4, HWY_CHOOSE_AVX3_ZEN4(Table)},
-      {HWY_AVX3_DL, HWY_CHOOSE_AVX3_DL(Table)},   {HWY_AVX3, HWY_CHOOSE_AVX3(Table)},
-      {HWY_AVX2, HWY_CHOOSE_AVX2(Table)},         {HWY_SSE4, HWY_CHOOSE_SSE4(Table)},
-      {HWY_SSSE3, HWY_CHOOSE_SSSE3(Table)},       {HWY_SSE2, HWY_CHOOSE_SSE2(Table)},
+    {HWY_AVX3_SPR, HWY_CHOOSE_AVX3_SPR(Table)},
+    {HWY_AVX3_ZEN4, HWY_CHOOSE_AVX3_ZEN4(Table)},
+    {HWY_AVX3_DL, HWY_CHOOSE_AVX3_DL(Table)},
+    {HWY_AVX3, HWY_CHOOSE_AVX3(Table)},
+    {HWY_AVX2, HWY_CHOOSE_AVX2(Table)},
+    {HWY_SSE4, HWY_CHOOSE_SSE4(Table)},
+    {HWY_SSSE3, HWY_CHOOSE_SSSE3(Table)},
+    {HWY_SSE2, HWY_CHOOSE_SSE2(Table)},
 #elif HWY_ARCH_ARM
-      {HWY_NEON_BF16, HWY_CHOOSE_NEON_BF16(Table)},
-      {HWY_NEON, HWY_CHOOSE_NEON(Table)},
-      {HWY_NEON_WITHOUT_AES, HWY_CHOOSE_NEON_WITHOUT_AES(Table)},
+    {HWY_NEON_BF16, HWY_CHOOSE_NEON_BF16(Table)},
+    {HWY_NEON, HWY_CHOOSE_NEON(Table)},
+    {HWY_NEON_WITHOUT_AES, HWY_CHOOSE_NEON_WITHOUT_AES(Table)},
 #endif
-      {HWY_STATIC_TARGET, HWY_CHOOSE_FALLBACK(Table)},
+    {HWY_STATIC_TARGET, HWY_CHOOSE_FALLBACK(Table)},
   };
   const std::int64_t cpu = hwy::SupportedTargets() | HWY_STATIC_TARGET;
   std::vector<const KernelTable*> tables;

@@ -29,8 +29,7 @@ HWY_INLINE V Activate(D d, V x, const Epilogue& epilogue) {
     case Activation::LeakyRelu: return hn::IfThenElse(hn::Lt(x, zero), hn::Mul(x, alpha), x);
     case Activation::Clip: return AtMost(beta, AtLeast(alpha, x));
     case Activation::Sigmoid: return Logistic(d, x);
-    case Activation::HardSigmoid:
-      return AtMost(hn::Set(d, 1.0f), AtLeast(zero, hn::Add(hn::Mul(x, alpha), beta)));
+    case Activation::HardSigmoid: return AtMost(hn::Set(d, 1.0f), AtLeast(zero, hn::Add(hn::Mul(x, alpha), beta)));
   }
   return x;
 }

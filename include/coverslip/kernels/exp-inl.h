@@ -1,4 +1,5 @@
-// The exponential function of a vector, and bounds that let NaN pass; once per target, with the same bits on all of them.
+// The exponential function of a vector, and bounds that let NaN pass; once per target, with the same bits on all of
+// them.
 #if defined(COVERSLIP_KERNELS_EXP_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COVERSLIP_KERNELS_EXP_INL_H_
 #undef COVERSLIP_KERNELS_EXP_INL_H_

@@ -7,12 +7,13 @@
 namespace coverslip {
 inline namespace v0 {
 
-// C = activation(init + bias + A B). A is read where it lies: row m of it is `taps` pieces of `channels` floats. A matrix has
-// one piece a row, a convolution one for each tap of its window (the indirection of Dukhan, "The Indirect Convolution
+// C = activation(init + bias + A B). A is read where it lies: row m of it is `taps` pieces of `channels` floats. A
+// matrix has one piece a row, a convolution one for each tap of its window (the indirection of Dukhan, "The Indirect
+// Convolution
 // Algorithm", arXiv:1907.02129). An element of C has the same bits whatever rows and columns are computed with it.
 struct IndirectF32 {
-  const float* const* a;     // row m, tap t: a[t * a_rows + m] + a_offset
-  std::size_t a_rows;        // at least `rows`
+  const float* const* a;  // row m, tap t: a[t * a_rows + m] + a_offset
+  std::size_t a_rows;     // at least `rows`
   std::size_t a_offset;
   std::size_t rows, columns, taps, channels;
   const float* b;            // packed [panels][taps][channels][width of a panel], zeros after the last column; aligned

@@ -1,4 +1,5 @@
-// Convolution over any number of spatial axes: X [N,C,...], W [K,C/groups,...], optionally B [K] and a residual give Y [N,K,...].
+// Convolution over any number of spatial axes: X [N,C,...], W [K,C/groups,...], optionally B [K] and a residual give Y
+// [N,K,...].
 #pragma once
 #include "coverslip/ops/conv_cases.hpp"
 #include "coverslip/ops/cost.hpp"
@@ -124,8 +125,8 @@ inline std::vector<Cut> conv_cuts(const Types& in, const Shape& y, Dim channel_m
 inline IndirectConv conv_indirect(const Node& node, const Types& in, const KernelTable& kernels) {
   const Shape &x = in[0].shape, &w = in[1].shape;
   const Dim groups = groups_of(node);
-  IndirectConv conv{.channels = x[1], .depthwise = groups > 1 && groups == x[1] && groups == w[0],
-                    .epilogue = epilogue_of(node)};
+  IndirectConv conv{
+      .channels = x[1], .depthwise = groups > 1 && groups == x[1] && groups == w[0], .epilogue = epilogue_of(node)};
   for (const Window& window : conv_windows(node, in)) {
     AxisTaps& axis = conv.axes.emplace_back();
     axis.stride = window.stride;
@@ -150,7 +151,9 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
   const double multiply_adds = static_cast<double>(y.elements()) * conv_terms(in);
   const double padding = static_cast<double>(conv.panels.padded()) / static_cast<double>(conv.panels.columns);
   const std::size_t bytes = in[0].bytes() + in[1].bytes() + TensorType{DType::f32, y}.bytes();
-  Step step{.kernel = conv.depthwise ? "conv_depthwise" : conv.taps() == 1 ? "conv_pointwise" : "conv_indirect",
+  Step step{.kernel = conv.depthwise     ? "conv_depthwise"
+                      : conv.taps() == 1 ? "conv_pointwise"
+                                         : "conv_indirect",
             .inputs = {{Layout::ChannelsLast}, conv_weights_form(conv.panels, conv.taps())},
             .outputs = {Layout::ChannelsLast},
             .cuts = conv_cuts(in, y, conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
@@ -170,8 +173,13 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
 }
 
 inline constexpr OpDef kConv[] = {
-    {.name = "Conv", .infer = conv_type, .needed = conv_needed, .reference = conv, .plan = plan_conv,
-     .tolerance = conv_tolerance, .cases = conv_cases},
+    {.name = "Conv",
+     .infer = conv_type,
+     .needed = conv_needed,
+     .reference = conv,
+     .plan = plan_conv,
+     .tolerance = conv_tolerance,
+     .cases = conv_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

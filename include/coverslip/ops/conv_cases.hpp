@@ -1,4 +1,5 @@
-// Samples of convolutions: odd sizes around tiles and vectors for the tests, layers of real networks for the benchmarks.
+// Samples of convolutions: odd sizes around tiles and vectors for the tests, layers of real networks for the
+// benchmarks.
 #pragma once
 #include "coverslip/ops/op.hpp"
 
@@ -15,8 +16,10 @@ struct ConvSample {
 inline Case conv_case(const char* op, const ConvSample& s, Dim outputs) {
   Case c{op, s.attributes, {data(s.x), weights(s.w)}, s.bench};
   const bool has_residual = s.residual.rank() > 0;
-  if (s.bias) c.operands.push_back(weights({outputs}));
-  else if (has_residual) c.operands.push_back(absent());
+  if (s.bias)
+    c.operands.push_back(weights({outputs}));
+  else if (has_residual)
+    c.operands.push_back(absent());
   if (has_residual) c.operands.push_back(data(s.residual));
   return c;
 }
@@ -30,51 +33,88 @@ inline std::vector<Case> conv_cases() {
       {{1, 5, 9, 8}, {17, 5, 3, 2}, {{"strides", Dims{2, 3}}, {"pads", Dims{0, 1, 2, 0}}}},
       {{1, 4, 9, 9}, {33, 4, 3, 3}, {{"dilations", Dims{2, 2}}, {"strides", Dims{1, 2}}, {"pads", Dims{2, 2, 2, 2}}}},
       {{1, 2, 2, 3}, {16, 2, 1, 1}, {{"pads", Dims{3, 3, 3, 3}}}, false},  // whole rows of padding
-      {{1, 3, 11, 10}, {34, 3, 7, 7}, {{"strides", Dims{2, 2}}, {"pads", Dims{3, 3, 3, 3}}, {"activation", std::string("Relu")}}},
+      {{1, 3, 11, 10},
+       {34, 3, 7, 7},
+       {{"strides", Dims{2, 2}}, {"pads", Dims{3, 3, 3, 3}}, {"activation", std::string("Relu")}}},
       {{1, 1, 5, 17}, {31, 1, 3, 3}, {{"auto_pad", std::string("SAME_UPPER")}, {"strides", Dims{2, 2}}}},
       {{1, 2, 6, 5}, {15, 2, 2, 2}, {{"auto_pad", std::string("SAME_LOWER")}, {"kernel_shape", Dims{2, 2}}}},
-      {{1, 1100, 1, 5}, {18, 1100, 1, 1}, {{"activation", std::string("LeakyRelu")}, {"activation_alpha", 0.25f}}},  // deep
+      {{1, 1100, 1, 5},
+       {18, 1100, 1, 1},
+       {{"activation", std::string("LeakyRelu")}, {"activation_alpha", 0.25f}}},  // deep
       {{1, 301, 3, 3}, {9, 301, 3, 3}, same, true, {1, 9, 3, 3}},
-      {{2, 16, 3, 5}, {48, 16, 1, 1}, {{"activation", std::string("Clip")}, {"activation_alpha", -1.0f}, {"activation_beta", 1.5f}}, true, {2, 48, 3, 5}},
+      {{2, 16, 3, 5},
+       {48, 16, 1, 1},
+       {{"activation", std::string("Clip")}, {"activation_alpha", -1.0f}, {"activation_beta", 1.5f}},
+       true,
+       {2, 48, 3, 5}},
       {{1, 8, 4, 4}, {20, 8, 1, 1}, {{"activation", std::string("Sigmoid")}}, false, {1, 20, 4, 4}},
       {{1, 8, 4, 7}, {20, 8, 1, 1}, {{"activation", std::string("HardSigmoid")}, {"strides", Dims{2, 2}}}},
       {{1, 6, 5, 5}, {9, 2, 3, 3}, {{"group", Dim{3}}, {"pads", Dims{1, 1, 1, 1}}}},
       {{1, 6, 5, 5}, {12, 1, 3, 3}, {{"group", Dim{6}}, {"pads", Dims{1, 1, 1, 1}}}, true, {1, 12, 5, 5}},
       {{1, 36, 4, 4}, {72, 18, 1, 1}, {{"group", Dim{2}}}, true},
       {{1, 1, 6, 6}, {1, 1, 3, 3}, {{"group", Dim{1}}}, true},
-      {{2, 5, 7, 9}, {5, 1, 3, 3}, {{"group", Dim{5}}, {"pads", Dims{1, 1, 1, 1}}, {"activation", std::string("Relu")}}},
-      {{1, 33, 8, 9}, {33, 1, 3, 3}, {{"group", Dim{33}}, {"pads", Dims{1, 1, 1, 1}}, {"strides", Dims{2, 2}},
-                                      {"activation", std::string("Clip")}, {"activation_alpha", 0.0f}, {"activation_beta", 6.0f}}},
-      {{1, 17, 6, 11}, {17, 1, 5, 3}, {{"group", Dim{17}}, {"dilations", Dims{1, 2}}, {"pads", Dims{0, 2, 3, 1}}}, false, {1, 17, 5, 10}},
+      {{2, 5, 7, 9},
+       {5, 1, 3, 3},
+       {{"group", Dim{5}}, {"pads", Dims{1, 1, 1, 1}}, {"activation", std::string("Relu")}}},
+      {{1, 33, 8, 9},
+       {33, 1, 3, 3},
+       {{"group", Dim{33}},
+        {"pads", Dims{1, 1, 1, 1}},
+        {"strides", Dims{2, 2}},
+        {"activation", std::string("Clip")},
+        {"activation_alpha", 0.0f},
+        {"activation_beta", 6.0f}}},
+      {{1, 17, 6, 11},
+       {17, 1, 5, 3},
+       {{"group", Dim{17}}, {"dilations", Dims{1, 2}}, {"pads", Dims{0, 2, 3, 1}}},
+       false,
+       {1, 17, 5, 10}},
       {{2, 3, 15}, {8, 3, 4}, {{"strides", Dims{2}}, {"pads", Dims{1, 2}}}},
       {{1, 16, 9}, {16, 1, 3}, {{"group", Dim{16}}, {"pads", Dims{1, 1}}, {"activation", std::string("Sigmoid")}}},
-      {{1, 2, 4, 5, 6}, {7, 2, 3, 2, 3}, {{"pads", Dims{1, 0, 1, 1, 1, 1}}, {"strides", Dims{1, 2, 1}}}, true, {1, 7, 4, 3, 6}},
+      {{1, 2, 4, 5, 6},
+       {7, 2, 3, 2, 3},
+       {{"pads", Dims{1, 0, 1, 1, 1, 1}}, {"strides", Dims{1, 2, 1}}},
+       true,
+       {1, 7, 4, 3, 6}},
   };
   struct Layer {  // a square map, a square window, padding that keeps the map
     Dim size, c, k, taps, stride, group;
   };
   const Layer layers[] = {
-      {224, 3, 64, 7, 2, 1},   {56, 64, 64, 1, 1, 1},    {56, 64, 64, 3, 1, 1},    {56, 64, 256, 1, 1, 1},  // resnet50
-      {56, 256, 64, 1, 1, 1},  {56, 256, 128, 1, 1, 1},  {56, 128, 128, 3, 2, 1},  {28, 128, 512, 1, 1, 1},
-      {56, 256, 512, 1, 2, 1}, {28, 512, 128, 1, 1, 1},  {28, 128, 128, 3, 1, 1},  {28, 256, 256, 3, 2, 1},
-      {14, 256, 1024, 1, 1, 1}, {14, 1024, 256, 1, 1, 1}, {14, 256, 256, 3, 1, 1}, {14, 512, 512, 3, 2, 1},
-      {7, 512, 2048, 1, 1, 1}, {7, 2048, 512, 1, 1, 1},  {7, 512, 512, 3, 1, 1},
-      {224, 3, 32, 3, 2, 1},   {112, 32, 32, 3, 1, 32},  {112, 32, 16, 1, 1, 1},   {112, 16, 96, 1, 1, 1},  // mobilenet_v2
-      {112, 96, 96, 3, 2, 96}, {56, 96, 24, 1, 1, 1},    {56, 24, 144, 1, 1, 1},   {56, 144, 144, 3, 1, 144},
-      {28, 192, 192, 3, 1, 192}, {14, 384, 384, 3, 1, 384}, {14, 576, 96, 1, 1, 1}, {14, 96, 576, 1, 1, 1},
-      {7, 960, 960, 3, 1, 960}, {7, 960, 320, 1, 1, 1},  {7, 320, 1280, 1, 1, 1},
-      {56, 128, 32, 3, 1, 1},  {28, 128, 32, 3, 1, 1},   {14, 128, 32, 3, 1, 1},   {14, 640, 128, 1, 1, 1},  // densenet121
-      {7, 128, 32, 3, 1, 1},   {7, 1024, 128, 1, 1, 1},
-      {256, 1, 32, 3, 1, 1},   {256, 32, 32, 3, 1, 1},   {256, 64, 32, 3, 1, 1},   {128, 64, 64, 3, 1, 1},  // unet2d
-      {64, 128, 128, 3, 1, 1}, {32, 256, 256, 3, 1, 1},  {16, 512, 512, 3, 1, 1},  {256, 32, 2, 1, 1, 1},
+      {224, 3, 64, 7, 2, 1},     {56, 64, 64, 1, 1, 1},     {56, 64, 64, 3, 1, 1},
+      {56, 64, 256, 1, 1, 1},  // resnet50
+      {56, 256, 64, 1, 1, 1},    {56, 256, 128, 1, 1, 1},   {56, 128, 128, 3, 2, 1},
+      {28, 128, 512, 1, 1, 1},   {56, 256, 512, 1, 2, 1},   {28, 512, 128, 1, 1, 1},
+      {28, 128, 128, 3, 1, 1},   {28, 256, 256, 3, 2, 1},   {14, 256, 1024, 1, 1, 1},
+      {14, 1024, 256, 1, 1, 1},  {14, 256, 256, 3, 1, 1},   {14, 512, 512, 3, 2, 1},
+      {7, 512, 2048, 1, 1, 1},   {7, 2048, 512, 1, 1, 1},   {7, 512, 512, 3, 1, 1},
+      {224, 3, 32, 3, 2, 1},     {112, 32, 32, 3, 1, 32},   {112, 32, 16, 1, 1, 1},
+      {112, 16, 96, 1, 1, 1},  // mobilenet_v2
+      {112, 96, 96, 3, 2, 96},   {56, 96, 24, 1, 1, 1},     {56, 24, 144, 1, 1, 1},
+      {56, 144, 144, 3, 1, 144}, {28, 192, 192, 3, 1, 192}, {14, 384, 384, 3, 1, 384},
+      {14, 576, 96, 1, 1, 1},    {14, 96, 576, 1, 1, 1},    {7, 960, 960, 3, 1, 960},
+      {7, 960, 320, 1, 1, 1},    {7, 320, 1280, 1, 1, 1},   {56, 128, 32, 3, 1, 1},
+      {28, 128, 32, 3, 1, 1},    {14, 128, 32, 3, 1, 1},    {14, 640, 128, 1, 1, 1},  // densenet121
+      {7, 128, 32, 3, 1, 1},     {7, 1024, 128, 1, 1, 1},   {256, 1, 32, 3, 1, 1},
+      {256, 32, 32, 3, 1, 1},    {256, 64, 32, 3, 1, 1},    {128, 64, 64, 3, 1, 1},  // unet2d
+      {64, 128, 128, 3, 1, 1},   {32, 256, 256, 3, 1, 1},   {16, 512, 512, 3, 1, 1},
+      {256, 32, 2, 1, 1, 1},
   };
   std::vector<Case> cases;
   for (const ConvSample& s : samples) cases.push_back(conv_case("Conv", s, s.w[0]));
   for (const auto& [size, c, k, taps, stride, group] : layers) {
     const Dim pad = taps / 2;
-    cases.push_back(conv_case("Conv", {{1, c, size, size}, {k, c / group, taps, taps},
-                                       {{"pads", Dims{pad, pad, pad, pad}}, {"strides", Dims{stride, stride}},
-                                        {"group", group}, {"activation", std::string("Relu")}}, true, {}, true}, k));
+    cases.push_back(conv_case("Conv",
+                              {{1, c, size, size},
+                               {k, c / group, taps, taps},
+                               {{"pads", Dims{pad, pad, pad, pad}},
+                                {"strides", Dims{stride, stride}},
+                                {"group", group},
+                                {"activation", std::string("Relu")}},
+                               true,
+                               {},
+                               true},
+                              k));
   }
   return cases;
 }

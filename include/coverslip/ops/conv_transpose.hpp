@@ -1,4 +1,5 @@
-// Transposed convolution: X [N,C,...], W [C,K/groups,...], optionally B [K] give Y [N,K,...], with an activation of ours.
+// Transposed convolution: X [N,C,...], W [C,K/groups,...], optionally B [K] give Y [N,K,...], with an activation of
+// ours.
 #pragma once
 #include "coverslip/ops/conv.hpp"
 
@@ -31,7 +32,8 @@ struct TransposedWindow {
   }
 };
 
-inline std::vector<Dim> list_attr(const Node& node, const char* key, std::size_t count, Dim fallback, Dim least, Dim most) {
+inline std::vector<Dim> list_attr(const Node& node, const char* key, std::size_t count, Dim fallback, Dim least,
+                                  Dim most) {
   const auto list = node.attr(key, std::vector<Dim>(count, fallback));
   if (list.size() != count)
     throw Error(Errc::BadModel, node.label(), "attribute '", key, "' wants ", count, " numbers, got ", list.size());
@@ -60,7 +62,8 @@ inline std::vector<TransposedWindow> transposed_windows(const Node& node, const 
     window.stride = strides[i];
     window.dilation = dilations[i];
     if (window.taps < 1 || window.taps > kMostOfWindow || x[i + 2] > Dim{1} << 40)
-      throw Error(Errc::BadShape, node.label(), "weights ", w, " and input ", x, ": wants 1 to ", kMostOfWindow, " taps");
+      throw Error(Errc::BadShape, node.label(), "weights ", w, " and input ", x, ": wants 1 to ", kMostOfWindow,
+                  " taps");
     const Dim full = (x[i + 2] - 1) * window.stride + added[i] + window.dilation * (window.taps - 1) + 1;
     if (given || same) {
       window.outputs = given ? shape[i] : x[i + 2] * window.stride;
@@ -177,7 +180,8 @@ inline Form conv_transpose_weights_form(const Node& node, const Types& in, const
     for (const Dim tap : phase.taps) name += " " + std::to_string(tap);
     name += ";";
   }
-  const Dim groups = groups_of(node), inputs = in[0].shape[1] / groups, taps = in[1].shape.elements() / in[0].shape[1] / in[1].shape[1];
+  const Dim groups = groups_of(node), inputs = in[0].shape[1] / groups,
+            taps = in[1].shape.elements() / in[0].shape[1] / in[1].shape[1];
   return {.packing = name, .pack = [phases, inputs, taps](const Tensor& weights) {
             Tensor packed({DType::f32, {phases.back().weights + phases.back().conv.panels.floats()}});
             for (const Phase& phase : phases) {
@@ -210,18 +214,19 @@ inline std::vector<Step> plan_conv_transpose(const Node& node, const Types& in, 
       static_cast<double>(y.elements()) * conv_transpose_terms(in) / static_cast<double>(phases.size());
   const double padding = static_cast<double>(panels.padded()) / static_cast<double>(panels.columns);
   const std::size_t bytes = in[0].bytes() + in[1].bytes() + TensorType{DType::f32, y}.bytes();
-  Step step{.kernel = "conv_transpose",
-            .inputs = {{Layout::ChannelsLast}, conv_transpose_weights_form(node, in, phases)},
-            .outputs = {Layout::ChannelsLast},
-            .cuts = conv_cuts(in, y, panels.groups > 1 ? panels.columns : panels.width),
-            .scratch_bytes = scratch,
-            .nanoseconds = pass_nanoseconds(bytes) + multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),
-            .multiply_adds = multiply_adds,
-            .run = [phases](Inputs from, Outputs to, const Box& box, std::byte* memory) {
-              const float* bias = from.size() > 2 ? packed_floats(from[2]) : nullptr;
-              for (const Phase& phase : phases)
-                phase.conv.run(from[0], packed_floats(from[1]) + phase.weights, bias, nullptr, to[0], box, memory);
-            }};
+  Step step{
+      .kernel = "conv_transpose",
+      .inputs = {{Layout::ChannelsLast}, conv_transpose_weights_form(node, in, phases)},
+      .outputs = {Layout::ChannelsLast},
+      .cuts = conv_cuts(in, y, panels.groups > 1 ? panels.columns : panels.width),
+      .scratch_bytes = scratch,
+      .nanoseconds = pass_nanoseconds(bytes) + multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),
+      .multiply_adds = multiply_adds,
+      .run = [phases](Inputs from, Outputs to, const Box& box, std::byte* memory) {
+        const float* bias = from.size() > 2 ? packed_floats(from[2]) : nullptr;
+        for (const Phase& phase : phases)
+          phase.conv.run(from[0], packed_floats(from[1]) + phase.weights, bias, nullptr, to[0], box, memory);
+      }};
   if (in.size() > 2) step.inputs.push_back(node.has(2) ? bias_form(panels) : Form{});
   return {step};
 }
@@ -231,7 +236,9 @@ inline std::vector<Case> conv_transpose_cases() {
   const ConvSample samples[] = {
       {{1, 1, 1, 1}, {1, 1, 2, 2}, {}, false},
       {{2, 3, 4, 5}, {3, 17, 2, 2}, {{"strides", Dims{2, 2}}, {"activation", std::string("Relu")}}},
-      {{1, 5, 4, 3}, {5, 33, 3, 3}, {{"strides", Dims{2, 2}}, {"pads", Dims{1, 1, 1, 1}}, {"output_padding", Dims{1, 1}}}},
+      {{1, 5, 4, 3},
+       {5, 33, 3, 3},
+       {{"strides", Dims{2, 2}}, {"pads", Dims{1, 1, 1, 1}}, {"output_padding", Dims{1, 1}}}},
       {{1, 4, 5, 5}, {4, 6, 3, 2}, {{"strides", Dims{1, 3}}, {"dilations", Dims{2, 1}}, {"pads", Dims{2, 0, 1, 1}}}},
       {{1, 2, 3, 4}, {2, 16, 1, 1}, {{"strides", Dims{2, 3}}}},  // outputs that no tap reaches
       {{1, 6, 3, 3}, {6, 2, 3, 3}, {{"group", Dim{3}}, {"strides", Dims{2, 1}}}},
@@ -243,17 +250,23 @@ inline std::vector<Case> conv_transpose_cases() {
   std::vector<Case> cases;
   for (const ConvSample& s : samples) {
     const auto group = s.attributes.find("group");
-    cases.push_back(conv_case("ConvTranspose", s, s.w[1] * (group == s.attributes.end() ? 1 : std::get<Dim>(group->second))));
+    cases.push_back(
+        conv_case("ConvTranspose", s, s.w[1] * (group == s.attributes.end() ? 1 : std::get<Dim>(group->second))));
   }
   for (const auto& [size, c] : {std::pair<Dim, Dim>{16, 512}, {32, 256}, {64, 128}, {128, 64}})  // unet2d
-    cases.push_back(conv_case("ConvTranspose", {{1, c, size, size}, {c, c / 2, 2, 2}, {{"strides", Dims{2, 2}}}, true, {}, true},
-                              c / 2));
+    cases.push_back(conv_case(
+        "ConvTranspose", {{1, c, size, size}, {c, c / 2, 2, 2}, {{"strides", Dims{2, 2}}}, true, {}, true}, c / 2));
   return cases;
 }
 
 inline constexpr OpDef kConvTranspose[] = {
-    {.name = "ConvTranspose", .infer = conv_transpose_type, .needed = conv_transpose_needed, .reference = conv_transpose,
-     .plan = plan_conv_transpose, .tolerance = conv_transpose_tolerance, .cases = conv_transpose_cases},
+    {.name = "ConvTranspose",
+     .infer = conv_transpose_type,
+     .needed = conv_transpose_needed,
+     .reference = conv_transpose,
+     .plan = plan_conv_transpose,
+     .tolerance = conv_transpose_tolerance,
+     .cases = conv_transpose_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

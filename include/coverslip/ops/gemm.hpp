@@ -115,7 +115,8 @@ inline bool is_row(const Shape& c) { return c.rank() < 2 || c[0] == 1; }
 
 inline Form gemm_bias_form(const Gemm& gemm, Dim width) {
   const Panels panels{1, gemm.n, 1, width};
-  return {.packing = "gemm bias for " + std::to_string(gemm.n) + " times " + std::to_string(std::bit_cast<std::uint32_t>(gemm.beta)) + ", " + to_string(panels),
+  return {.packing = "gemm bias for " + std::to_string(gemm.n) + " times " +
+                     std::to_string(std::bit_cast<std::uint32_t>(gemm.beta)) + ", " + to_string(panels),
           .pack = [panels, beta = gemm.beta](const Tensor& c) {
             Tensor packed({DType::f32, {panels.floats()}});
             const auto from = c.values<float>();
@@ -132,9 +133,8 @@ inline Form gemm_weights_form(const Gemm& gemm, Dim width) {
                      std::to_string(std::bit_cast<std::uint32_t>(gemm.alpha)) + ", " + to_string(panels),
           .pack = [panels, gemm](const Tensor& b) {
             Tensor packed({DType::f32, {panels.floats()}});
-            panels.fill(b.values<float>().data(), packed.values<float>().data(), [&](Dim, Dim n, Dim k) {
-              return gemm.trans_b ? n * gemm.k + k : k * gemm.n + n;
-            });
+            panels.fill(b.values<float>().data(), packed.values<float>().data(),
+                        [&](Dim, Dim n, Dim k) { return gemm.trans_b ? n * gemm.k + k : k * gemm.n + n; });
             if (gemm.alpha != 1)
               for (float& x : packed.values<float>()) x *= gemm.alpha;
             return packed;
@@ -147,20 +147,25 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
   const bool row_bias = node.has(2) && constants[2] != nullptr && is_row(in[2].shape);
   // What comes packed is multiplied by alpha then; nothing else is.
   if (constants[1] == nullptr && gemm.alpha != 1) return {};
-  MatrixProduct product{.terms = gemm.k, .width = static_cast<Dim>(kernels.columns),
-                        .tile_rows = static_cast<Dim>(kernels.rows), .packed = constants[1] != nullptr,
-                        .copies_a = gemm.trans_a, .computes_init = node.has(2) && !row_bias, .kernel = kernels.run,
+  MatrixProduct product{.terms = gemm.k,
+                        .width = static_cast<Dim>(kernels.columns),
+                        .tile_rows = static_cast<Dim>(kernels.rows),
+                        .packed = constants[1] != nullptr,
+                        .copies_a = gemm.trans_a,
+                        .computes_init = node.has(2) && !row_bias,
+                        .kernel = kernels.run,
                         .epilogue = epilogue_of(node)};
   const double outputs = static_cast<double>(gemm.m) * static_cast<double>(gemm.n);
   const bool wide = gemm.m < 2 * product.tile_rows;
-  Step step{.kernel = product.packed ? "gemm" : "gemm_unpacked",
-            .inputs = {{Layout::Planar}, product.packed ? gemm_weights_form(gemm, product.width) : Form{Layout::Planar}},
-            .outputs = {Layout::Planar},
-            .cuts = wide ? std::vector<Cut>{{1, product.width}, {0}} : std::vector<Cut>{{0}, {1, product.width}},
-            .scratch_bytes = product.scratch_bytes(gemm.n),
-            .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), context.kernels),
-            .multiply_adds = outputs * static_cast<double>(gemm.k),
-            .run = {}};
+  Step step{
+      .kernel = product.packed ? "gemm" : "gemm_unpacked",
+      .inputs = {{Layout::Planar}, product.packed ? gemm_weights_form(gemm, product.width) : Form{Layout::Planar}},
+      .outputs = {Layout::Planar},
+      .cuts = wide ? std::vector<Cut>{{1, product.width}, {0}} : std::vector<Cut>{{0}, {1, product.width}},
+      .scratch_bytes = product.scratch_bytes(gemm.n),
+      .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), context.kernels),
+      .multiply_adds = outputs * static_cast<double>(gemm.k),
+      .run = {}};
   if (in.size() > 2) step.inputs.push_back(row_bias ? gemm_bias_form(gemm, product.width) : Form{Layout::Planar});
   if (in.size() > 3) step.inputs.push_back({Layout::Planar});
   if (node.has(3)) step.in_place = 3;
@@ -221,8 +226,10 @@ inline std::vector<Case> gemm_cases() {
     const bool a = row.attributes.contains("transA"), b = row.attributes.contains("transB");
     const Shape x = a ? Shape{row.k, row.m} : Shape{row.m, row.k}, w = b ? Shape{row.n, row.k} : Shape{row.k, row.n};
     Case c{"Gemm", row.attributes, {data(x), row.constant ? weights(w) : data(w)}};
-    if (row.c.rank() > 0) c.operands.push_back(row.constant && row.c.rank() == 1 ? weights(row.c) : data(row.c));
-    else if (row.residual) c.operands.push_back(absent());
+    if (row.c.rank() > 0)
+      c.operands.push_back(row.constant && row.c.rank() == 1 ? weights(row.c) : data(row.c));
+    else if (row.residual)
+      c.operands.push_back(absent());
     if (row.residual) c.operands.push_back(data({row.m, row.n}));
     cases.push_back(c);
   }
@@ -232,10 +239,21 @@ inline std::vector<Case> gemm_cases() {
 }
 
 inline constexpr OpDef kGemm[] = {
-    {.name = "Gemm", .infer = gemm_type, .needed = gemm_needed, .reference = gemm, .plan = plan_gemm,
-     .tolerance = gemm_tolerance, .magnitudes = gemm_magnitudes, .cases = gemm_cases},
-    {.name = "MatMul", .infer = matmul_type, .needed = matmul_needed, .reference = matmul, .plan = plan_matmul,
-     .tolerance = matmul_tolerance, .cases = matmul_cases},
+    {.name = "Gemm",
+     .infer = gemm_type,
+     .needed = gemm_needed,
+     .reference = gemm,
+     .plan = plan_gemm,
+     .tolerance = gemm_tolerance,
+     .magnitudes = gemm_magnitudes,
+     .cases = gemm_cases},
+    {.name = "MatMul",
+     .infer = matmul_type,
+     .needed = matmul_needed,
+     .reference = matmul,
+     .plan = plan_matmul,
+     .tolerance = matmul_tolerance,
+     .cases = matmul_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

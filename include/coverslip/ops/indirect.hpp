@@ -115,10 +115,18 @@ class IndirectConv {
     void flush() {
       if (rows_ == 0) return;
       const Panels& panels = conv_.panels;
-      IndirectF32 work{.a = a_, .a_rows = static_cast<std::size_t>(most_), .a_offset = 0,
-                       .rows = static_cast<std::size_t>(rows_), .columns = 0, .taps = static_cast<std::size_t>(taps_),
-                       .channels = static_cast<std::size_t>(panels.rows / std::max<Dim>(taps_, 1)), .b = nullptr,
-                       .bias = nullptr, .init = init_ != nullptr ? inits_ : nullptr, .c = c_, .c_offset = 0,
+      IndirectF32 work{.a = a_,
+                       .a_rows = static_cast<std::size_t>(most_),
+                       .a_offset = 0,
+                       .rows = static_cast<std::size_t>(rows_),
+                       .columns = 0,
+                       .taps = static_cast<std::size_t>(taps_),
+                       .channels = static_cast<std::size_t>(panels.rows / std::max<Dim>(taps_, 1)),
+                       .b = nullptr,
+                       .bias = nullptr,
+                       .init = init_ != nullptr ? inits_ : nullptr,
+                       .c = c_,
+                       .c_offset = 0,
                        .epilogue = conv_.epilogue};
       for (Dim k = outputs_.begin; k < outputs_.end;) {
         const Dim group = k / panels.columns, first = group * panels.columns;
@@ -139,7 +147,8 @@ class IndirectConv {
     static Dim place(const View& view, const Index& line, const std::vector<AxisTaps>& axes) {
       Dim offset = (line[0] - view.origin()[0]) * view.strides()[0];
       for (std::size_t axis = 0; axis + 1 < axes.size(); ++axis)
-        offset += (axes[axis].first + line[axis + 1] * axes[axis].step - view.origin()[axis + 2]) * view.strides()[axis + 2];
+        offset +=
+            (axes[axis].first + line[axis + 1] * axes[axis].step - view.origin()[axis + 2]) * view.strides()[axis + 2];
       return offset;
     }
 

@@ -1,17 +1,20 @@
-// MatMul: A [...,M,K] times B [...,K,N], leading axes broadcast against each other; a vector is a matrix of one row or column.
+// MatMul: A [...,M,K] times B [...,K,N], leading axes broadcast against each other; a vector is a matrix of one row or
+// column.
 #pragma once
 #include "coverslip/ops/matrix_product.hpp"
 
 namespace coverslip::inline v0::ops {
 
 struct MatMul {
-  Shape a, b;        // whole
+  Shape a, b;  // whole
   Dim m, n, k;
   Shape output;
   std::size_t batch;  // leading axes of the output
 
   MatMul(const Node& node, const Shape& left, const Shape& right) : a(left), b(right) {
-    const auto fail = [&] { throw Error(Errc::BadShape, node.label(), "inputs ", a, " and ", b, " do not fit each other"); };
+    const auto fail = [&] {
+      throw Error(Errc::BadShape, node.label(), "inputs ", a, " and ", b, " do not fit each other");
+    };
     if (a.rank() == 0 || b.rank() == 0) fail();
     m = a.rank() > 1 ? a[a.rank() - 2] : 1;
     k = a[a.rank() - 1];
@@ -152,11 +155,14 @@ inline void run_matmul(const MatMul& matmul, const MatrixProduct& product, Input
   rows.flush();
 }
 
-inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constants constants,
+                                     const PlanContext& context) {
   const MatMul matmul(node, in[0].shape, in[1].shape);
   const auto& kernels = context.kernels.gemm_f32;
-  const MatrixProduct product{.terms = matmul.k, .width = static_cast<Dim>(kernels.columns),
-                              .tile_rows = static_cast<Dim>(kernels.rows), .packed = constants[1] != nullptr,
+  const MatrixProduct product{.terms = matmul.k,
+                              .width = static_cast<Dim>(kernels.columns),
+                              .tile_rows = static_cast<Dim>(kernels.rows),
+                              .packed = constants[1] != nullptr,
                               .kernel = kernels.run};
   std::vector<Cut> cuts;
   for (std::size_t axis = 0; axis < matmul.batch + (matmul.a.rank() > 1 ? 1 : 0); ++axis) cuts.push_back({axis});
@@ -165,16 +171,17 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
     cuts.insert(matmul.m < 2 * product.tile_rows ? cuts.begin() : cuts.end(), cut);
   }
   const auto outputs = static_cast<double>(matmul.output.elements());
-  return {{.kernel = product.packed ? "matmul" : "matmul_unpacked",
-           .inputs = {{Layout::Planar}, product.packed ? matmul_weights_form(matmul, product.width) : Form{Layout::Planar}},
-           .outputs = {Layout::Planar},
-           .cuts = cuts,
-           .scratch_bytes = product.scratch_bytes(matmul.n),
-           .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), context.kernels),
-           .multiply_adds = outputs * static_cast<double>(matmul.k),
-           .run = [matmul, product](Inputs from, Outputs to, const Box& box, std::byte* scratch) {
-             run_matmul(matmul, product, from, to, box, scratch);
-           }}};
+  return {
+      {.kernel = product.packed ? "matmul" : "matmul_unpacked",
+       .inputs = {{Layout::Planar}, product.packed ? matmul_weights_form(matmul, product.width) : Form{Layout::Planar}},
+       .outputs = {Layout::Planar},
+       .cuts = cuts,
+       .scratch_bytes = product.scratch_bytes(matmul.n),
+       .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), context.kernels),
+       .multiply_adds = outputs * static_cast<double>(matmul.k),
+       .run = [matmul, product](Inputs from, Outputs to, const Box& box, std::byte* scratch) {
+         run_matmul(matmul, product, from, to, box, scratch);
+       }}};
 }
 
 inline std::vector<Case> matmul_cases() {
@@ -197,7 +204,8 @@ inline std::vector<Case> matmul_cases() {
       {{5}, {5}, false},
   };
   std::vector<Case> cases;
-  for (const Row& row : rows) cases.push_back({"MatMul", {}, {data(row.a), row.constant ? weights(row.b) : data(row.b)}});
+  for (const Row& row : rows)
+    cases.push_back({"MatMul", {}, {data(row.a), row.constant ? weights(row.b) : data(row.b)}});
   cases.push_back({"MatMul", {}, {data({1, 197, 192}), weights({192, 768})}, true});
   cases.push_back({"MatMul", {}, {data({1, 3, 197, 64}), data({1, 3, 64, 197})}, true});
   return cases;

@@ -16,9 +16,9 @@ class MatrixProduct {
   Dim terms = 0;  // K
   Dim width = 1;  // of a panel of B
   Dim tile_rows = 1;
-  bool packed = false;        // B is a constant in panels; otherwise it is packed while it runs
-  bool copies_a = false;      // rows of A do not lie side by side
-  bool computes_init = false; // add() is given rows to be computed, not pointers
+  bool packed = false;         // B is a constant in panels; otherwise it is packed while it runs
+  bool copies_a = false;       // rows of A do not lie side by side
+  bool computes_init = false;  // add() is given rows to be computed, not pointers
   void (*kernel)(const IndirectF32&) = nullptr;
   Epilogue epilogue{};
 
@@ -31,10 +31,12 @@ class MatrixProduct {
   std::size_t scratch_bytes(Dim columns) const {
     const Dim floats = (packed ? 0 : aligned_floats(terms * width)) + block_rows() * copied_row() +
                        (computes_init ? aligned_floats(block_rows() * columns) : 0);
-    return static_cast<std::size_t>(floats) * sizeof(float) + static_cast<std::size_t>(block_rows()) * 3 * sizeof(void*);
+    return static_cast<std::size_t>(floats) * sizeof(float) +
+           static_cast<std::size_t>(block_rows()) * 3 * sizeof(void*);
   }
 
-  // Collects rows of the output and computes them when there are enough. B, bias and the columns stay the same until flush().
+  // Collects rows of the output and computes them when there are enough. B, bias and the columns stay the same until
+  // flush().
   class Rows {
    public:
     // Columns [columns.begin, columns.end) of the output; `c`, `init` and `bias` point to the first of them.
@@ -77,10 +79,19 @@ class MatrixProduct {
 
     void flush() {
       if (rows_ == 0) return;
-      IndirectF32 work{.a = a_, .a_rows = static_cast<std::size_t>(rows_), .a_offset = 0,
-                       .rows = static_cast<std::size_t>(rows_), .columns = 0, .taps = 1,
-                       .channels = static_cast<std::size_t>(product_.terms), .b = nullptr, .bias = bias_,
-                       .init = has_init_ ? init_ : nullptr, .c = c_, .c_offset = 0, .epilogue = product_.epilogue};
+      IndirectF32 work{.a = a_,
+                       .a_rows = static_cast<std::size_t>(rows_),
+                       .a_offset = 0,
+                       .rows = static_cast<std::size_t>(rows_),
+                       .columns = 0,
+                       .taps = 1,
+                       .channels = static_cast<std::size_t>(product_.terms),
+                       .b = nullptr,
+                       .bias = bias_,
+                       .init = has_init_ ? init_ : nullptr,
+                       .c = c_,
+                       .c_offset = 0,
+                       .epilogue = product_.epilogue};
       if (product_.packed) {
         work.b = panels_ + columns_.begin * product_.terms;
         work.columns = static_cast<std::size_t>(columns_.extent());

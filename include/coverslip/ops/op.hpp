@@ -10,7 +10,7 @@
 namespace coverslip {
 inline namespace v0 {
 
-using Inputs = std::span<const View>;              // parallel to node.inputs, constants included; absent: an empty View
+using Inputs = std::span<const View>;  // parallel to node.inputs, constants included; absent: an empty View
 using Outputs = std::span<View>;
 using Constants = std::span<const Tensor* const>;  // parallel to node.inputs; null: absent, or not known when planning
 
@@ -27,10 +27,10 @@ struct Cut {
   Dim multiple = 1;
 };
 
-// One way to do one node on one CPU. Any two boxes may be computed at the same time, and give the same bits as one box of
-// both: sums and tiles are anchored to coordinates of the whole value.
-// Strides of a View may be any (it may lie inside a bigger value), but elements lie side by side along C where the layout
-// is ChannelsLast, and along the last axis where it is Planar. Nothing is aligned but packed constants.
+// One way to do one node on one CPU. Any two boxes may be computed at the same time, and give the same bits as one box
+// of both: sums and tiles are anchored to coordinates of the whole value.
+// Strides of a View may be any (it may lie inside a bigger value), but elements lie side by side along C where the
+// layout is ChannelsLast, and along the last axis where it is Planar. Nothing is aligned but packed constants.
 struct Step {
   std::string kernel;             // for describe()
   std::vector<Form> inputs{};     // as it reads each, constants included; of an absent one it says nothing
@@ -41,10 +41,11 @@ struct Step {
   double multiply_adds = 0;       // for the whole output; 0: not what this step is about
 
   // What the planner may save. It need not: `run` works either way, and copies nothing onto itself.
-  std::optional<std::size_t> in_place{};  // the first output may lie in this input's memory: a box reads only itself of it
-  bool same_bytes = false;                // the output's bytes are those of input 0, in the same order
-  std::optional<Index> window{};          // output[at] is input0[at + window]: the output may lie inside input 0
-  std::vector<Index> parts{};             // input i is output[at + parts[i]]: inputs may be made inside the output
+  std::optional<std::size_t>
+      in_place{};                 // the first output may lie in this input's memory: a box reads only itself of it
+  bool same_bytes = false;        // the output's bytes are those of input 0, in the same order
+  std::optional<Index> window{};  // output[at] is input0[at + window]: the output may lie inside input 0
+  std::vector<Index> parts{};     // input i is output[at + parts[i]]: inputs may be made inside the output
 
   // Of this candidate, where they differ from the OpDef's: it reads more (a tile), or its error has another bound.
   std::function<std::vector<Box>(const Box& output)> needed{};

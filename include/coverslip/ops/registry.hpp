@@ -23,24 +23,9 @@ namespace coverslip {
 inline namespace v0 {
 
 inline constexpr std::span<const OpDef> kFamilies[] = {
-    ops::kActivation,
-    ops::kBatchNorm,
-    ops::kBinary,
-    ops::kCast,
-    ops::kConcat,
-    ops::kConv,
-    ops::kConvTranspose,
-    ops::kGemm,
-    ops::kGlobalPool,
-    ops::kIdentity,
-    ops::kPad,
-    ops::kPooling,
-    ops::kReshape,
-    ops::kResize,
-    ops::kShape,
-    ops::kSlice,
-    ops::kSoftmax,
-    ops::kTranspose,
+    ops::kActivation,    ops::kBatchNorm, ops::kBinary,     ops::kCast,     ops::kConcat,  ops::kConv,
+    ops::kConvTranspose, ops::kGemm,      ops::kGlobalPool, ops::kIdentity, ops::kPad,     ops::kPooling,
+    ops::kReshape,       ops::kResize,    ops::kShape,      ops::kSlice,    ops::kSoftmax, ops::kTranspose,
 };
 
 inline const OpDef* find_op(std::string_view name) {

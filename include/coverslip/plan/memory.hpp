@@ -15,8 +15,8 @@ struct Life {
   }
 };
 
-// Of each value with memory of its own, together with all that lies inside it. A whole value at the edge of a stretch is
-// touched in every pass, so it lives as long as the stretch.
+// Of each value with memory of its own, together with all that lies inside it. A whole value at the edge of a stretch
+// is touched in every pass, so it lives as long as the stretch.
 inline std::vector<Life> lives_of(const Plan& plan) {
   std::vector<Life> lives(plan.values.size());
   for (const Stretch& stretch : plan.stretches)

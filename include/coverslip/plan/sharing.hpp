@@ -1,4 +1,5 @@
-// Fifth stage of planning: which values lie inside others, so that concat, crop, reshape and elementwise steps copy nothing.
+// Fifth stage of planning: which values lie inside others, so that concat, crop, reshape and elementwise steps copy
+// nothing.
 #pragma once
 #include "coverslip/plan/plan.hpp"
 
@@ -48,8 +49,8 @@ class Sharing {
     value(v).strides = strides;
   }
 
-  // Concat: the inputs are made where they belong in the output. If they already lie so inside a later concat, the output
-  // lies there too. True if nothing is left to copy.
+  // Concat: the inputs are made where they belong in the output. If they already lie so inside a later concat, the
+  // output lies there too. True if nothing is left to copy.
   bool gather(const PlannedStep& step) {
     const ValueId out = step.node.outputs[0];
     if (fixed_[out]) return false;

@@ -9,7 +9,8 @@ inline constexpr std::size_t kSlabAxis = 2;  // rows of a picture, slices of a v
 
 class Slabs {
  public:
-  // Stretches of steps with one input each, cut into slabs of about `rows` rows of their last output; 0: all values whole.
+  // Stretches of steps with one input each, cut into slabs of about `rows` rows of their last output; 0: all values
+  // whole.
   Slabs(Plan& plan, Dim rows) : plan_(plan), rows_(rows), readers_(plan.values.size(), 0) {
     for (const PlannedStep& step : plan.steps)
       for (const ValueId v : step.node.inputs)

@@ -8,7 +8,8 @@
 namespace coverslip {
 inline namespace v0 {
 
-// Pieces along one or two of the step's cuts, best first. Any split gives the same bits, so it may depend on the machine.
+// Pieces along one or two of the step's cuts, best first. Any split gives the same bits, so it may depend on the
+// machine.
 class Split {
  public:
   // About `wanted` pieces, or as many as the cuts allow.
