@@ -99,6 +99,7 @@ def test_depthwise_convolutions_with_a_multiplier(tmp_path: Path) -> None:
         (layer("Flatten", "it"), lambda x: x.reshape(len(x), -1)),
         (layer("Reshape", "it", target_shape=[-1, 4]), lambda x: x.reshape(len(x), -1, 4)),
         (layer("Reshape", "it", target_shape=[2, 8, 4]), lambda x: x.reshape(len(x), 2, 8, 4)),
+        (layer("Reshape", "it", target_shape=[1, 1, 64]), lambda x: x.reshape(len(x), 1, 1, 64)),
         (layer("GlobalAveragePooling2D", "it"), lambda x: x.mean(axis=(1, 2))),
         (layer("GlobalAveragePooling2D", "it", keepdims=True), lambda x: x.mean(axis=(1, 2), keepdims=True)),
         (layer("MaxPooling2D", "it", pool_size=[2, 2]), lambda x: x.reshape(len(x), 2, 2, 2, 2, 4).max(axis=(2, 4))),
@@ -353,6 +354,45 @@ def test_weights_without_architecture_are_refused_with_what_to_do(tmp_path: Path
         file["conv/kernel"] = numbers(3, 3)
     with pytest.raises(Error, match="architecture"):
         keras_reader.read(path)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Add", 3.5), ("Multiply", 1.5)])
+def test_functions_of_a_tensor_and_a_number(tmp_path: Path, name: str, expected: float) -> None:
+    function = layer(name, "f", ["in"])
+    function |= {"module": "keras.src.ops.numpy", "registered_name": name}
+    function["inbound_nodes"][0]["args"].append(3)
+    model = functional("m", [layer("InputLayer", "in", shape=[1, 2]), function], ["in"], ["f"])
+    found = answer(write_keras(tmp_path / "m.keras", model, {}), np.full((1, 2), 0.5, np.float32))[0]
+    assert np.array_equal(found, np.full((1, 2), expected))
+
+
+def test_arguments_that_would_be_lost_are_refused(tmp_path: Path) -> None:
+    for key, value in (("args", 3.0), ("args", "text"), ("kwargs", None)):
+        relu = layer("ReLU", "r", ["in"])
+        if key == "args":
+            relu["inbound_nodes"][0]["args"].append(value)
+        else:
+            relu["inbound_nodes"][0]["kwargs"] = {"scale": 2.0}
+        model = functional("m", [layer("InputLayer", "in", shape=[1, 2]), relu], ["in"], ["r"])
+        with pytest.raises(Error, match="takes a"):
+            keras_reader.read(write_keras(tmp_path / "m.keras", model, {}))
+    function = layer("Subtract", "f", ["in"])
+    function["module"] = "keras.src.ops.numpy"
+    model = functional("m", [layer("InputLayer", "in", shape=[1, 2]), function], ["in"], ["f"])
+    with pytest.raises(Error, match="unknown function"):
+        keras_reader.read(write_keras(tmp_path / "m.keras", model, {}))
+
+
+@pytest.mark.parametrize("adapted", [True, False])
+def test_normalization_by_config_or_by_weights(tmp_path: Path, adapted: bool) -> None:
+    mean, variance = [0.5, 1.0, -1.0], [4.0, 1.0, 0.25]
+    entry = layer(
+        "Normalization", "it", axis=[-1], mean=None if adapted else mean, variance=None if adapted else variance
+    )
+    weights = {"mean": np.array(mean, np.float32), "variance": np.array(variance, np.float32)} if adapted else {}
+    x = numbers(2, 4, 4, 3, seed=3)
+    found = answer(one_layer(tmp_path, entry, [None, 4, 4, 3], weights), x)[0]
+    assert np.abs(found - (x.astype(np.float64) - mean) / np.sqrt(variance)).max() < EXACT
 
 
 def test_nothing_is_folded_yet(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ class Call:
     config: Json
     inputs: list[Tensor]
     weights: dict[str, Array]
+    numbers: list[float] = field(default_factory=list)  # arguments that are no tensors
 
     @property
     def x(self) -> Tensor:

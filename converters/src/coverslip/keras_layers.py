@@ -244,13 +244,16 @@ def concatenate(call: Call) -> Tensor:
 
 
 def merge(call: Call, op: str) -> Tensor:
-    """Add and Multiply of two inputs or more."""
+    """Add and Multiply of two inputs or more; where they are functions, numbers too."""
     total = call.x
     for x in call.inputs[1:]:
         if len(x.shape) != len(total.shape):
             raise call.refuse("inputs of different rank", Errc.BadShape)
         shape = tuple(max(a, b) if 1 in (a, b) else a for a, b in zip(total.shape, x.shape, strict=True))
         total = call.build.node(op, [total.name, x.name], shape)
+    for number in call.numbers:
+        constant = call.build.constant("number", np.array(number, np.float32))
+        total = call.build.node(op, [total.name, constant], total.shape)
     return total
 
 
@@ -286,9 +289,12 @@ def reshape(call: Call) -> Tensor:
     if known <= 0 or total % known or (-1 not in target and total != known):
         raise call.refuse(f"{total} elements into {target}", Errc.BadShape)
     lengths = [total // known if n == -1 else n for n in target]
-    source = call.build.channels_last(call.x)
-    wanted = call.build.constant("shape", np.array([0, *lengths], np.int64))
-    return call.build.planar(call.build.node("Reshape", [source.name, wanted], (call.x.shape[0], *lengths)))
+    source = call.x if call.x.shape[1:3] == (1, 1) else call.build.channels_last(call.x)
+    shape = (call.x.shape[0], *lengths)
+    one_pixel = len(lengths) == 3 and lengths[:2] == [1, 1]
+    wanted = call.build.constant("shape", np.array([0, *(lengths[::-1] if one_pixel else lengths)], np.int64))
+    result = call.build.node("Reshape", [source.name, wanted], shape)
+    return result if one_pixel else call.build.planar(result)
 
 
 def up_sampling(call: Call) -> Tensor:
@@ -317,15 +323,33 @@ def rescaling(call: Call) -> Tensor:
     return call.build.node("Add", [y.name, call.build.constant("offset", np.array(offset, np.float32))], y.shape)
 
 
+def normalization(call: Call) -> Tensor:
+    """Normalization of the last axis by numbers in the config or, once adapted, by weights."""
+    channels = call.x.shape[-1]
+    axis = call.config.get("axis", -1)
+    if axis not in (-1, len(call.x.shape) - 1, [-1], [len(call.x.shape) - 1]) or call.config.get("invert"):
+        raise call.refuse("only the last axis is read, and no inversion")
+    parts = [call.weights.get(key, call.config.get(key)) for key in ("mean", "variance")]
+    mean, variance = (np.broadcast_to(np.asarray(part, np.float64).reshape(-1), (channels,)) for part in parts)
+    shape = [channels, *[1] * (len(call.x.shape) - 2)] if len(call.x.shape) == 4 else [channels]
+    shift = call.build.constant("shift", (-mean).astype(np.float32).reshape(shape))
+    scale = call.build.constant("scale", (1 / np.maximum(np.sqrt(variance), 1e-7)).astype(np.float32).reshape(shape))
+    centred = call.build.node("Add", [call.x.name, shift], call.x.shape)
+    return call.build.node("Mul", [centred.name, scale], call.x.shape)
+
+
 @dataclass(frozen=True)
 class Layer:
     """How a layer is built and which weights it has: those named, if the switch in its config is on."""
 
     build: Callable[[Call], Tensor]
     weights: tuple[tuple[str, str], ...] = ()
+    unless: str = ""  # a setting that takes the weights' place
 
     def kinds(self, config: Json) -> list[str]:
         """The weights that a layer of this config has, in Keras' order."""
+        if self.unless and config.get(self.unless) is not None:
+            return []
         return [kind for kind, switch in self.weights if not switch or config.get(switch, True)]
 
 
@@ -356,6 +380,7 @@ LAYERS: dict[str, Layer] = {
     "LeakyReLU": Layer(leaky_relu),
     "MaxPooling2D": Layer(lambda call: pool(call, "MaxPool")),
     "Multiply": Layer(lambda call: merge(call, "Mul")),
+    "Normalization": Layer(normalization, (("mean", ""), ("variance", "")), unless="mean"),
     "ReLU": Layer(relu),
     "Rescaling": Layer(rescaling),
     "Reshape": Layer(reshape),
@@ -364,3 +389,6 @@ LAYERS: dict[str, Layer] = {
     "UpSampling2D": Layer(up_sampling),
     "ZeroPadding2D": Layer(zero_padding),
 }
+
+FUNCTIONS: dict[str, Layer] = {name: LAYERS[name] for name in ("Add", "Multiply")}
+"""What networks call as plain functions, by the names of Keras 3 for them."""

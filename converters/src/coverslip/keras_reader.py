@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from .errors import Errc, Error
 from .ir import FREE, Graph, Value
 from .keras_build import Builder, Call, Tensor
 from .keras_file import Json
-from .keras_layers import LAYERS
+from .keras_layers import FUNCTIONS, LAYERS
 from .keras_weights import Weights
 
 MODELS = ("Functional", "Model", "Sequential")
@@ -83,6 +84,9 @@ def _refuse_unknown(root: Json) -> None:
             custom = layer.get("registered_name") if layer.get("registered_name") != kind else None
             if kind in MODELS and not custom:
                 visit(layer, f"{name}/", depth + 1)
+            elif _is_function(layer):
+                if kind not in FUNCTIONS:
+                    problems.append(f"{layer['module']}.{kind} '{name}': unknown function")
             elif kind in ("Lambda", "TFOpLambda"):
                 problems.append(f"{kind} '{name}': code in a file is never run")
             elif custom or kind not in (*LAYERS, "InputLayer"):
@@ -95,6 +99,11 @@ def _refuse_unknown(root: Json) -> None:
         listed, known = "\n  ".join(problems), ", ".join(LAYERS)
         message = f"{len(problems)} layers cannot be converted:\n  {listed}\nthe layers are {known}"
         raise Error(Errc.Unsupported, "network", message)
+
+
+def _is_function(layer: Json) -> bool:
+    """Whether it is an operation that the network calls outside of any layer."""
+    return str(layer.get("module", "")).startswith("keras.src.ops")
 
 
 @dataclass
@@ -133,9 +142,10 @@ class _Model:
         while pending:
             waiting = []
             for layer, number, wanted in pending:
-                if all(wish[:2] in self.tensors for wish in wanted):
-                    found = [self._tensor(*wish) for wish in wanted]
-                    self.tensors[layer["config"]["name"], number] = self._apply(layer, found, number)
+                if all(wish[:2] in self.tensors for wish in wanted.tensors):
+                    found = [self._tensor(*wish) for wish in wanted.tensors]
+                    made = self._apply(layer, found, number, wanted.numbers)
+                    self.tensors[layer["config"]["name"], number] = made
                 else:
                     waiting.append((layer, number, wanted))
             if len(waiting) == len(pending):
@@ -149,18 +159,18 @@ class _Model:
             raise Error(Errc.BadModel, f"layer '{layer}'", f"makes no tensor {index} at use {node}")
         return made[index]
 
-    def _apply(self, layer: Json, inputs: list[Tensor], use: int = 0) -> list[Tensor]:
+    def _apply(self, layer: Json, inputs: list[Tensor], use: int = 0, numbers: Sequence[float] = ()) -> list[Tensor]:
         name, kind = layer["config"]["name"], layer["class_name"]
         path = f"{self.path}{name}" + (f"#{use}" if use else "")
         if kind in MODELS:
             weights = self.weights.inner(name, _layers(layer), kind == "Sequential")
             return _Model(self.builder, layer, weights, f"{path}/", self.depth + 1).run(inputs)
-        if not inputs:
-            raise Error(Errc.BadModel, f"layer '{path}'", "has no input")
+        if not inputs or (numbers and kind not in FUNCTIONS):
+            raise Error(Errc.BadModel, f"layer '{path}'", "takes a number" if inputs else "has no input")
         entry, self.builder.prefix = LAYERS[kind], path
         kinds = entry.kinds(layer["config"])
         arrays = dict(zip(kinds, self.weights.arrays(name, kinds), strict=True))
-        call = Call(self.builder, layer["config"], inputs, arrays)
+        call = Call(self.builder, layer["config"], inputs, arrays, list(numbers))
         first = len(self.builder.graph.nodes)
         try:
             return [self.builder.claim(entry.build(call), first)]
@@ -191,31 +201,46 @@ def _reference(entry: Any, where: str) -> tuple[str, int, int]:
     return entry[0], entry[1], entry[2]
 
 
-def _arguments(node: Any, layer: str) -> list[tuple[str, int, int]]:
-    """The tensors that a use of a layer takes, in either form of config."""
+@dataclass
+class _Arguments:
+    """What a use of a layer takes."""
+
+    tensors: list[tuple[str, int, int]] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
+
+
+def _arguments(node: Any, layer: str) -> _Arguments:
+    """The arguments of a use of a layer, in either form of config."""
+    found = _Arguments()
     if isinstance(node, dict):
-        found: list[tuple[str, int, int]] = []
         _collect(node.get("args"), layer, found, 0)
-        extra: list[tuple[str, int, int]] = []
-        _collect(node.get("kwargs"), layer, extra, 0)
-        if extra:
-            raise Error(Errc.Unsupported, f"layer '{layer}'", "takes tensors by name")
-        return found
-    entries = [node] if isinstance(node, list) and node and isinstance(node[0], str) else node
-    if not isinstance(entries, list):
+        named = node.get("kwargs") or {}
+    elif isinstance(node, list):
+        entries = [node] if node and isinstance(node[0], str) else node
+        found.tensors = [_reference(entry, f"layer '{layer}'") for entry in entries]
+        named = {key: value for entry in entries for key, value in (entry[3] if len(entry) > 3 else {}).items()}
+    else:
         raise Error(Errc.BadModel, f"layer '{layer}'", "inbound_nodes are not lists")
-    return [_reference(entry, f"layer '{layer}'") for entry in entries]
+    others = [key for key, value in named.items() if key not in ("training", "mask") and value is not None]
+    if others or named.get("mask") is not None:
+        raise Error(Errc.Unsupported, f"layer '{layer}'", f"takes arguments by name: {', '.join(named)}")
+    return found
 
 
-def _collect(value: Any, layer: str, found: list[tuple[str, int, int]], depth: int) -> None:
+def _collect(value: Any, layer: str, found: _Arguments, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise Error(Errc.BadModel, f"layer '{layer}'", "arguments nest too deep")
     if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
         inner = value.get("config")
-        found.append(_reference(inner.get("keras_history") if isinstance(inner, dict) else None, f"layer '{layer}'"))
-    elif isinstance(value, (list, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
+        history = inner.get("keras_history") if isinstance(inner, dict) else None
+        found.tensors.append(_reference(history, f"layer '{layer}'"))
+    elif isinstance(value, list):
+        for item in value:
             _collect(item, layer, found, depth + 1)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        found.numbers.append(float(value))
+    elif value is not None:
+        raise Error(Errc.Unsupported, f"layer '{layer}'", f"takes an argument that is no tensor: {str(value)[:80]}")
 
 
 def _input_layers(model: Json) -> list[Json]:

@@ -43,6 +43,8 @@ class Weights:
         if self._zipped:
             return [keras_file.array(self._group, f"{self._paths[name]}/vars/{i}") for i in range(len(kinds))]
         paths = _h5_paths(self._group, name)
+        if "kernel" in paths:
+            paths.setdefault("depthwise_kernel", paths["kernel"])
         missing = [kind for kind in kinds if kind not in paths]
         if missing:
             raise Error(Errc.BadModel, f"layer '{name}'", f"has no weights {', '.join(missing)} in the file")
