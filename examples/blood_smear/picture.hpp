@@ -19,7 +19,7 @@ std::string format(const char* pattern, Values... values) {
   return text;
 }
 
-constexpr int kMargin = 26, kHeader = 84, kPanel = 380, kFooter = 46;  // around the picture
+constexpr int kMargin = 26, kHeader = 84, kPanel = 380, kBelow = 46;  // around the picture
 
 struct Note {
   std::string title, about;  // the two lines above the picture
@@ -143,6 +143,12 @@ inline void draw_white_cell(Image& canvas, float x, float y, float width, const 
   row("no blood cell", cell.others, kMuted.with_alpha(0.6f), false);
 }
 
+// For the rim of white letters on that colour.
+inline Color darker(Color c) {
+  const auto third = [](std::uint8_t x) { return static_cast<std::uint8_t>(x / 3); };
+  return {third(c.r), third(c.g), third(c.b), 0.75f};
+}
+
 inline void mark(Image& canvas, const Components& cells, Color color, float tint, const char* prefix, int x, int y) {
   draw_components(canvas, cells, color, tint, 1.6f, x, y);
   for (std::size_t i = 0; i < cells.items.size(); ++i) {
@@ -153,7 +159,7 @@ inline void mark(Image& canvas, const Components& cells, Color color, float tint
     const float ty =
         std::clamp(static_cast<float>(cells.items[i].y) - size / 2, 3.0f, static_cast<float>(cells.height) - size - 3);
     draw_text(canvas, static_cast<float>(x) + tx, static_cast<float>(y) + ty, text,
-              {.size = size, .color = {255, 255, 255}, .weight = 1.1f, .halo = Color{90, 20, 30, 0.75f}});
+              {.size = size, .color = {255, 255, 255}, .weight = 1.1f, .halo = darker(color)});
   }
 }
 
@@ -172,7 +178,7 @@ inline Image draw_reading(const Image& picture, const Reading& reading, const No
   const std::size_t shown = std::min<std::size_t>(reading.white_cells.size(), 8);
   const int panel_height = static_cast<int>(kFixed + kWhiteCellHeight * static_cast<float>(shown)) - 14;
   const int body = std::max(picture.height, panel_height);
-  Image canvas(picture.width + kPanel + 3 * kMargin, kHeader + body + kFooter, 3);
+  Image canvas(picture.width + kPanel + 3 * kMargin, kHeader + body + kBelow, 3);
   fill_rectangle(canvas, 0, 0, static_cast<float>(canvas.width), static_cast<float>(canvas.height), kPaper);
   draw_text(canvas, kMargin, 24, note.title, {.size = 20, .color = kInk, .weight = 1.2f});
   draw_text(canvas, kMargin, 56, note.about, {.size = 9.5f, .color = kMuted});
@@ -194,11 +200,12 @@ inline Image draw_reading(const Image& picture, const Reading& reading, const No
   y += 158 + 14;
   for (std::size_t i = 0; i < shown; ++i, y += kWhiteCellHeight)
     draw_white_cell(canvas, x, y, kPanel, picture, i + 1, reading.white_cells[i]);
-  draw_text(
-      canvas, kMargin, static_cast<float>(canvas.height - 28),
+  constexpr std::string_view kFooter =
       "Outlined: what a network takes for a cell with a probability above 0.5; overlapping red cells may count as one. "
-      "No diagnosis.",
-      {.size = 8.5f, .color = kMuted});
+      "No diagnosis.";
+  const float room = static_cast<float>(canvas.width - 2 * kMargin) / text_width(kFooter, 1);
+  draw_text(canvas, kMargin, static_cast<float>(canvas.height - 28), kFooter,
+            {.size = std::min(8.5f, room), .color = kMuted});
   return canvas;
 }
 
