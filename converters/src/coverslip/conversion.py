@@ -161,7 +161,7 @@ def _describe(graph: Graph, source: Path, options: Options) -> None:
     graph.meta = {
         "title": source.stem,
         "source": source.name,
-        "source_hash": f"sha256:{digest}",
+        "source_hash": digest,
         "converter": f"coverslip {_version()}",
         "options": _option_text(options),
     } | dict(options.meta)
