@@ -209,7 +209,8 @@ def test_the_command_converts_and_reports(source: Path, tmp_path: Path, capsys: 
     graph = reader.read(target)
     assert graph.labels == ["one", "two", "three"] and graph.meta["title"] == "Three classes"
     assert graph.inputs[0] == Value("x", "f32", (2, 3, 16, 16))
-    code, out, _ = run(["convert", str(source), "-o", str(target)], capsys)
+    code, out, _ = run(["convert", str(source), "-o", str(target), "--shape", "x=?,3,16,16"], capsys)
+    assert reader.read(target).inputs[0].shape == (-1, 3, 16, 16)
     assert code == 0 and "verified: yes" in out
 
 

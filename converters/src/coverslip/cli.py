@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from rich.console import Console
 
 from .errors import Error, exit_code
+from .ir import FREE
 
 if TYPE_CHECKING:
     from .conversion import Report
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "--shape",
         action="append",
         metavar="1,3,224,224",
-        help="fix free dimensions; NAME=1,3,... where inputs are many",
+        help="fix free dimensions, ? leaves one free; NAME=1,3,... where inputs are many",
     )
     add("--labels", metavar="FILE", help="class names of the first output, one a line")
     add(
@@ -85,9 +86,9 @@ def _shape(parser_error: Callable[[str], NoReturn], texts: list[str] | None) -> 
     for text in texts or []:
         name, _, dims = text.rpartition("=")
         try:
-            shapes[name] = tuple(int(dim) for dim in dims.split(","))
+            shapes[name] = tuple(FREE if dim == "?" else int(dim) for dim in dims.split(","))
         except ValueError:
-            parser_error(f"--shape {text}: expected whole numbers between commas")
+            parser_error(f"--shape {text}: expected whole numbers, or ? for free, between commas")
     return shapes or None
 
 
