@@ -28,7 +28,8 @@ TEST_CASE("Relu keeps what is not negative: NaN, negative zero and denormals too
 }
 
 TEST_CASE("LeakyRelu scales what is negative") {
-  CHECK(same_numbers(answer("LeakyRelu", {{"alpha", 0.5f}}, {list({-10.f, 0.f, 2.f, kNaN})}), list({-5.f, 0.f, 2.f, kNaN})));
+  CHECK(same_numbers(answer("LeakyRelu", {{"alpha", 0.5f}}, {list({-10.f, 0.f, 2.f, kNaN})}),
+                     list({-5.f, 0.f, 2.f, kNaN})));
   CHECK(same_numbers(answer("LeakyRelu", {}, {list({-100.f})}), list({-1.f})));
 }
 
@@ -60,7 +61,8 @@ TEST_CASE("Sigmoid is good to four units in the last place, and has the same bit
   }
   CHECK(worst < 4);
   for (std::size_t i = 0; i < tiny.size(); ++i)  // where results are denormal: to two of the smallest numbers
-    REQUIRE(std::abs(same_tiny[i] - std::exp(double{tiny[i]})) <= 2 * 0x1p-149 + 4 * 0x1p-23 * std::exp(double{tiny[i]}));
+    REQUIRE(std::abs(same_tiny[i] - std::exp(double{tiny[i]})) <=
+            2 * 0x1p-149 + 4 * 0x1p-23 * std::exp(double{tiny[i]}));
   for (const KernelTable* kernels : supported_kernels()) {
     CAPTURE(kernels->name);
     CHECK(sigmoids(*kernels, x) == same);

@@ -48,7 +48,8 @@ inline Tensor answer(const std::string& op, const Attributes& attributes, const 
 }
 
 // The code with which infer() refuses inputs of such types.
-inline std::optional<Errc> refusal(const std::string& op, const Attributes& attributes, const std::vector<Operand>& inputs) {
+inline std::optional<Errc> refusal(const std::string& op, const Attributes& attributes,
+                                   const std::vector<Operand>& inputs) {
   Node node{.op = op, .name = "refused", .attributes = attributes};
   Types types;
   std::vector<const Tensor*> constants;

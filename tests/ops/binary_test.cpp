@@ -18,14 +18,18 @@ TEST_CASE("shapes that do not fit are refused") {
   CHECK(refusal("Add", {}, {data({2}), data(TensorType{DType::i64, {2}})}) == Errc::Unsupported);
   CHECK(refusal("Mul", {}, {data({2})}) == Errc::BadModel);
   const Dim huge = Dim{1} << 40;
-  CHECK(refusal("Add", {}, {data(TensorType{DType::u8, {huge, 1}}), data(TensorType{DType::u8, {1, huge}})}) == Errc::BadShape);
+  CHECK(refusal("Add", {}, {data(TensorType{DType::u8, {huge, 1}}), data(TensorType{DType::u8, {1, huge}})}) ==
+        Errc::BadShape);
 }
 
 TEST_CASE("integers wrap around, and dividing by zero is defined") {
   constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
-  CHECK(same_numbers(answer("Sub", {}, {integers({kLeast}), integers({1})}), integers({std::numeric_limits<std::int64_t>::max()})));
-  CHECK(same_numbers(answer("Div", {}, {integers({7, -7, 7, kLeast}), integers({2, 2, 0, -1})}), integers({3, -3, 0, kLeast})));
-  CHECK(same_numbers(answer("Add", {}, {list<std::uint8_t>({250}), list<std::uint8_t>({10})}), list<std::uint8_t>({4})));
+  CHECK(same_numbers(answer("Sub", {}, {integers({kLeast}), integers({1})}),
+                     integers({std::numeric_limits<std::int64_t>::max()})));
+  CHECK(same_numbers(answer("Div", {}, {integers({7, -7, 7, kLeast}), integers({2, 2, 0, -1})}),
+                     integers({3, -3, 0, kLeast})));
+  CHECK(
+      same_numbers(answer("Add", {}, {list<std::uint8_t>({250}), list<std::uint8_t>({10})}), list<std::uint8_t>({4})));
 }
 
 TEST_CASE("Add applies its activation to the sum") {

@@ -1,4 +1,4 @@
-// Operators that only move elements, in numbers worked by hand: Slice, Pad, Concat, Reshape and its kin, Transpose, Gather.
+// Operators that move elements, in numbers worked by hand: Slice, Pad, Concat, Reshape, Transpose, Gather, Cast.
 #include "answers.hpp"
 
 namespace coverslip {
@@ -8,7 +8,8 @@ namespace {
 constexpr Dim kEnd = std::numeric_limits<Dim>::max();
 
 Tensor sliced(std::int64_t start, std::int64_t end, std::int64_t step) {
-  return answer("Slice", {}, {list({0.f, 1.f, 2.f, 3.f, 4.f}), integers({start}), integers({end}), integers({0}), integers({step})});
+  return answer("Slice", {},
+                {list({0.f, 1.f, 2.f, 3.f, 4.f}), integers({start}), integers({end}), integers({0}), integers({step})});
 }
 Tensor padded(const char* mode, std::int64_t before, std::int64_t after) {
   return answer("Pad", {{"mode", std::string(mode)}}, {list({1.f, 2.f, 3.f}), integers({before, after})});
@@ -38,7 +39,8 @@ TEST_CASE("Slice refuses steps of zero, axes twice and lists of different length
   CHECK(refused(integers({1, 1}), integers({1, -1}), integers({1, 1})) == Errc::BadModel);
   CHECK(refused(integers({1, 1}), integers({0, 2}), integers({1, 1})) == Errc::BadModel);
   CHECK(refused(integers({1}), integers({0, 1}), integers({1, 1})) == Errc::BadShape);
-  CHECK(refusal("Slice", {}, {data({4}), data(TensorType{DType::i64, {1}}), data(TensorType{DType::i64, {1}})}) == Errc::Unsupported);
+  CHECK(refusal("Slice", {}, {data({4}), data(TensorType{DType::i64, {1}}), data(TensorType{DType::i64, {1}})}) ==
+        Errc::Unsupported);
 }
 
 TEST_CASE("Pad repeats, reflects or wraps, and crops where pads are negative") {
@@ -51,7 +53,8 @@ TEST_CASE("Pad repeats, reflects or wraps, and crops where pads are negative") {
   const Tensor x({1, 2}, {1.f, 2.f});
   CHECK(same_numbers(answer("Pad", {}, {x, integers({1, 0, 0, 1}), Tensor({}, {9.f})}),
                      Tensor({2, 3}, {9.f, 9.f, 9.f, 1.f, 2.f, 9.f})));
-  CHECK(same_numbers(answer("Pad", {}, {x, integers({1, 0}), Tensor(), integers({-1})}), Tensor({1, 3}, {0.f, 1.f, 2.f})));
+  CHECK(same_numbers(answer("Pad", {}, {x, integers({1, 0}), Tensor(), integers({-1})}),
+                     Tensor({1, 3}, {0.f, 1.f, 2.f})));
 }
 
 TEST_CASE("Pad refuses pads that leave less than nothing, or more than can be counted") {
@@ -75,7 +78,9 @@ TEST_CASE("Concat puts inputs one behind the other") {
 }
 
 TEST_CASE("Reshape takes over axes that are 0, and works out the one that is -1") {
-  const auto shaped = [](const Tensor& to) { return answer("Reshape", {}, {Tensor(TensorType{DType::f32, {2, 3, 4}}), to}).shape(); };
+  const auto shaped = [](const Tensor& to) {
+    return answer("Reshape", {}, {Tensor(TensorType{DType::f32, {2, 3, 4}}), to}).shape();
+  };
   CHECK(shaped(integers({0, -1})) == Shape{2, 12});
   CHECK(shaped(integers({4, 0, 2})) == Shape{4, 3, 2});
   CHECK(shaped(integers({-1})) == Shape{24});
@@ -122,11 +127,13 @@ TEST_CASE("Cast rounds towards zero, stays in range, and narrows floats to neare
   CHECK(same_numbers(cast(list({-1.9f, 1.9f, 3e9f, -3e9f, kNaN}), 6),
                      list<std::int32_t>({-1, 1, 2147483647, -2147483647 - 1, 0})));
   CHECK(same_numbers(cast(list({-1.f, 300.f, 255.9f}), 2), list<std::uint8_t>({0, 255, 255})));
-  CHECK(same_numbers(cast(list({9.3e18f, -9.3e18f}), 7), integers({std::numeric_limits<Dim>::max(), std::numeric_limits<Dim>::min()})));
+  CHECK(same_numbers(cast(list({9.3e18f, -9.3e18f}), 7),
+                     integers({std::numeric_limits<Dim>::max(), std::numeric_limits<Dim>::min()})));
   CHECK(same_numbers(cast(list<std::int32_t>({300, -1}), 2), list<std::uint8_t>({44, 255})));
   CHECK(same_numbers(cast(list({0.f, -0.5f, kNaN}), 9), list<bool>({false, true, true})));
   CHECK(same_numbers(cast(list<bool>({true, false}), 1), list({1.f, 0.f})));
-  CHECK(same_numbers(cast(cast(list({2049.f, 65519.f, 65520.f}), 10), 1), list({2048.f, 65504.f, std::numeric_limits<float>::infinity()})));
+  CHECK(same_numbers(cast(cast(list({2049.f, 65519.f, 65520.f}), 10), 1),
+                     list({2048.f, 65504.f, std::numeric_limits<float>::infinity()})));
   CHECK(same_numbers(cast(cast(list({1.00390625f, 1.01171875f}), 16), 1), list({1.f, 1.015625f})));
   CHECK(refusal("Cast", {{"to", Dim{11}}}, {data({1})}) == Errc::Unsupported);
 }

@@ -10,7 +10,10 @@ using List = std::vector<Dim>;
 Tensor line(std::initializer_list<float> numbers) { return Tensor({1, 1, static_cast<Dim>(numbers.size())}, numbers); }
 
 Attributes window(Dim taps, Dim stride, const List& pads = {0, 0}, Dim ceil = 0, Dim count_padding = 0) {
-  return {{"kernel_shape", List{taps}}, {"strides", List{stride}}, {"pads", pads}, {"ceil_mode", ceil},
+  return {{"kernel_shape", List{taps}},
+          {"strides", List{stride}},
+          {"pads", pads},
+          {"ceil_mode", ceil},
           {"count_include_pad", count_padding}};
 }
 
@@ -18,8 +21,10 @@ Attributes window(Dim taps, Dim stride, const List& pads = {0, 0}, Dim ceil = 0,
 
 TEST_CASE("MaxPool takes the most of each window") {
   const Tensor x({1, 1, 2, 4}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f, 8.f});
-  CHECK(same_numbers(answer("MaxPool", {{"kernel_shape", List{2, 2}}, {"strides", List{2, 2}}}, {x}), Tensor({1, 1, 1, 2}, {6.f, 8.f})));
-  CHECK(same_numbers(answer("MaxPool", {{"kernel_shape", List{2}}, {"dilations", List{2}}}, {line({1, 5, 2, 4})}), line({2, 5})));
+  CHECK(same_numbers(answer("MaxPool", {{"kernel_shape", List{2, 2}}, {"strides", List{2, 2}}}, {x}),
+                     Tensor({1, 1, 1, 2}, {6.f, 8.f})));
+  CHECK(same_numbers(answer("MaxPool", {{"kernel_shape", List{2}}, {"dilations", List{2}}}, {line({1, 5, 2, 4})}),
+                     line({2, 5})));
 }
 
 TEST_CASE("padding is where pads say, before and after, and never the most") {

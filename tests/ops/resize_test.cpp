@@ -26,7 +26,8 @@ TEST_CASE("nearest rounds places as its mode says") {
   CHECK(same_numbers(resized(ways("nearest", "asymmetric", "floor"), x, twice), list({1.f, 1.f, 2.f, 2.f})));
   CHECK(same_numbers(resized(ways("nearest", "asymmetric", "ceil"), x, twice), list({1.f, 2.f, 2.f, 2.f})));
   CHECK(same_numbers(resized(ways("nearest", "asymmetric"), x, twice), list({1.f, 1.f, 2.f, 2.f})));
-  CHECK(same_numbers(resized(ways("nearest", "asymmetric", "round_prefer_ceil"), x, twice), list({1.f, 2.f, 2.f, 2.f})));
+  CHECK(
+      same_numbers(resized(ways("nearest", "asymmetric", "round_prefer_ceil"), x, twice), list({1.f, 2.f, 2.f, 2.f})));
   const Tensor picture({1, 1, 2, 4}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f, 8.f});
   CHECK(same_numbers(resized({}, picture, list({1.f, 1.f, 0.6f, 0.6f})), Tensor({1, 1, 1, 2}, {1.f, 3.f})));
 }

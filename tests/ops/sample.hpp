@@ -9,17 +9,22 @@
 namespace coverslip {
 inline namespace v0 {
 
-// Numbers of both signs between about -2 and 1.4 (integers: fifty times that), without a period that a shape could hide.
+// Numbers of both signs between about -2 and 1.4 (integers: fifty times that), of no period that a shape could hide.
 inline Tensor numbers(const TensorType& type, float from) {
   Tensor t(type);
   visit(type.dtype, [&]<class T>(T) {
     for (T& x : t.values<T>()) {
       from += from > 1 ? -2.93f : 0.37f;
-      if constexpr (std::is_same_v<T, float>) x = from;
-      else if constexpr (std::is_same_v<T, Float16>) x = to_float16(from);
-      else if constexpr (std::is_same_v<T, BFloat16>) x = to_bfloat16(from);
-      else if constexpr (std::is_same_v<T, bool>) x = from > 0;
-      else x = static_cast<T>(static_cast<int>(from * 50));
+      if constexpr (std::is_same_v<T, float>)
+        x = from;
+      else if constexpr (std::is_same_v<T, Float16>)
+        x = to_float16(from);
+      else if constexpr (std::is_same_v<T, BFloat16>)
+        x = to_bfloat16(from);
+      else if constexpr (std::is_same_v<T, bool>)
+        x = from > 0;
+      else
+        x = static_cast<T>(static_cast<int>(from * 50));
     }
   });
   return t;
@@ -40,7 +45,9 @@ class Sample {
       const bool absent = operand.kind == Operand::Kind::Absent;
       node_.inputs.push_back(absent ? kNoValue : i);
       types_.push_back(operand.type);
-      inputs_.push_back(operand.value ? *operand.value : absent ? Tensor() : numbers(operand.type, 0.1f * static_cast<float>(i)));
+      inputs_.push_back(operand.value ? *operand.value
+                        : absent      ? Tensor()
+                                      : numbers(operand.type, 0.1f * static_cast<float>(i)));
     }
     for (std::size_t i = 0; i < c.operands.size(); ++i)
       constants_.push_back(c.operands[i].kind == Operand::Kind::Constant ? &inputs_[i] : nullptr);

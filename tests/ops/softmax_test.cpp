@@ -7,7 +7,8 @@ inline namespace v0 {
 TEST_CASE("Softmax goes along its axis") {
   const float third = 1.f / 3, quarter = 0.25f;
   const Tensor x({2, 2}, {0.f, 0.f, std::log(2.f), std::log(3.f)});
-  CHECK(same_numbers(answer("Softmax", {{"axis", Dim{0}}}, {x}), Tensor({2, 2}, {third, quarter, 2 * third, 3 * quarter}), 1e-7));
+  CHECK(same_numbers(answer("Softmax", {{"axis", Dim{0}}}, {x}),
+                     Tensor({2, 2}, {third, quarter, 2 * third, 3 * quarter}), 1e-7));
   CHECK(same_numbers(answer("Softmax", {}, {x}), Tensor({2, 2}, {0.5f, 0.5f, 0.4f, 0.6f}), 1e-7));
 }
 

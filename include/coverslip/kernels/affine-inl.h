@@ -19,20 +19,23 @@ HWY_INLINE V MoveAndScale(D d, V x, V mean, V scale, V bias, const Epilogue& fix
 }
 
 // One parameter of each for a row.
-HWY_INLINE void AffineByRow(const float* x, float* y, const Rows& rows, const AffineParameters& p, const Epilogue& fixed) {
+HWY_INLINE void AffineByRow(const float* x, float* y, const Rows& rows, const AffineParameters& p,
+                            const Epilogue& fixed) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d), n = rows.n;
   for (size_t row = 0; row < rows.count; ++row, x += rows.x_step, y += rows.y_step) {
     const ptrdiff_t at = static_cast<ptrdiff_t>(row) * p.step;
     const auto mean = hn::Set(d, p.mean[at]), scale = hn::Set(d, p.scale[at]), bias = hn::Set(d, p.bias[at]);
     size_t i = 0;
-    for (; i + lanes <= n; i += lanes) hn::StoreU(MoveAndScale(d, hn::LoadU(d, x + i), mean, scale, bias, fixed), d, y + i);
+    for (; i + lanes <= n; i += lanes)
+      hn::StoreU(MoveAndScale(d, hn::LoadU(d, x + i), mean, scale, bias, fixed), d, y + i);
     if (i < n) hn::StoreN(MoveAndScale(d, hn::LoadN(d, x + i, n - i), mean, scale, bias, fixed), d, y + i, n - i);
   }
 }
 
 // Parameters along the row; they are loaded once for four rows.
-HWY_INLINE void AffineByColumn(const float* x, float* y, const Rows& rows, const AffineParameters& p, const Epilogue& fixed) {
+HWY_INLINE void AffineByColumn(const float* x, float* y, const Rows& rows, const AffineParameters& p,
+                               const Epilogue& fixed) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d), n = rows.n;
   size_t row = 0;
@@ -56,7 +59,8 @@ HWY_INLINE void AffineByColumn(const float* x, float* y, const Rows& rows, const
   for (; row < rows.count; ++row, x += rows.x_step, y += rows.y_step)
     for (size_t i = 0; i < n; i += lanes) {
       const size_t m = HWY_MIN(lanes, n - i);
-      const auto mean = hn::LoadN(d, p.mean + i, m), scale = hn::LoadN(d, p.scale + i, m), bias = hn::LoadN(d, p.bias + i, m);
+      const auto mean = hn::LoadN(d, p.mean + i, m), scale = hn::LoadN(d, p.scale + i, m),
+                 bias = hn::LoadN(d, p.bias + i, m);
       hn::StoreN(MoveAndScale(d, hn::LoadN(d, x + i, m), mean, scale, bias, fixed), d, y + i, m);
     }
 }

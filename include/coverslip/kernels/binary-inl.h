@@ -59,8 +59,7 @@ inline void Binary(BinaryOp op, const float* a, const float* b, float* y, const 
 inline void AddActivated(const float* a, const float* b, float* y, const BinaryRows& rows, const Epilogue& epilogue) {
   WithActivation(epilogue.activation, [&](auto activation) HWY_ATTR {
     const Epilogue fixed{activation(), epilogue.alpha, epilogue.beta};
-    Combine(a, b, y, rows,
-            [&fixed](auto d, auto u, auto v) HWY_ATTR { return Activate(d, hn::Add(u, v), fixed); });
+    Combine(a, b, y, rows, [&fixed](auto d, auto u, auto v) HWY_ATTR { return Activate(d, hn::Add(u, v), fixed); });
   });
 }
 

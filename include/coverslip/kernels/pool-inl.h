@@ -62,8 +62,10 @@ HWY_INLINE void PoolChannels(const float* x, float* y, const PoolTaps& taps, siz
     }
   }
   for (size_t v = 0; v < kVectors; ++v) {
-    if constexpr (kFull) hn::StoreU(f.Finish(d, all[v]), d, y + v * lanes);
-    else hn::StoreN(f.Finish(d, all[v]), d, y, last);
+    if constexpr (kFull)
+      hn::StoreU(f.Finish(d, all[v]), d, y + v * lanes);
+    else
+      hn::StoreN(f.Finish(d, all[v]), d, y, last);
   }
 }
 

@@ -56,7 +56,8 @@ inline void clip(const Node& node, Inputs in, Outputs out) {
 inline std::vector<Step> activation_steps(const Types& in, std::string_view name, const Epilogue& epilogue,
                                           const PlanContext& context) {
   const double work = epilogue.activation == Activation::Sigmoid ? 3 : 1;
-  const auto run = [kernel = context.kernels.unary.activate, epilogue](Inputs x, Outputs y, const Box& box, std::byte*) {
+  const auto run = [kernel = context.kernels.unary.activate, epilogue](Inputs x, Outputs y, const Box& box,
+                                                                       std::byte*) {
     if (box.shape().elements() == 0) return;
     Nest<2> nest(box.shape(), {x[0].strides(), y[0].strides()});
     nest.want_unit_strides();
@@ -120,16 +121,41 @@ inline std::vector<Case> clip_cases() {
 }
 
 inline constexpr OpDef kActivation[] = {
-    {.name = "Relu", .infer = activation_type, .needed = same_box, .reference = activation, .plan = plan_activation,
-     .tolerance = exact, .cases = relu_cases},
-    {.name = "LeakyRelu", .infer = activation_type, .needed = same_box, .reference = activation, .plan = plan_activation,
-     .tolerance = exact, .cases = leaky_relu_cases},
-    {.name = "Clip", .infer = clip_type, .needed = clip_needed, .reference = clip, .plan = plan_clip,
-     .tolerance = exact, .cases = clip_cases},
-    {.name = "Sigmoid", .infer = activation_type, .needed = same_box, .reference = activation, .plan = plan_activation,
-     .tolerance = sigmoid_tolerance, .cases = sigmoid_cases},
-    {.name = "HardSigmoid", .infer = activation_type, .needed = same_box, .reference = activation,
-     .plan = plan_activation, .tolerance = hard_sigmoid_tolerance, .cases = hard_sigmoid_cases},
+    {.name = "Relu",
+     .infer = activation_type,
+     .needed = same_box,
+     .reference = activation,
+     .plan = plan_activation,
+     .tolerance = exact,
+     .cases = relu_cases},
+    {.name = "LeakyRelu",
+     .infer = activation_type,
+     .needed = same_box,
+     .reference = activation,
+     .plan = plan_activation,
+     .tolerance = exact,
+     .cases = leaky_relu_cases},
+    {.name = "Clip",
+     .infer = clip_type,
+     .needed = clip_needed,
+     .reference = clip,
+     .plan = plan_clip,
+     .tolerance = exact,
+     .cases = clip_cases},
+    {.name = "Sigmoid",
+     .infer = activation_type,
+     .needed = same_box,
+     .reference = activation,
+     .plan = plan_activation,
+     .tolerance = sigmoid_tolerance,
+     .cases = sigmoid_cases},
+    {.name = "HardSigmoid",
+     .infer = activation_type,
+     .needed = same_box,
+     .reference = activation,
+     .plan = plan_activation,
+     .tolerance = hard_sigmoid_tolerance,
+     .cases = hard_sigmoid_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -23,7 +23,8 @@ inline std::vector<Dim> integers_of(const View& view) {
 
 inline void want_integers(const Node& node, const Types& in, std::size_t i, std::string_view what) {
   if ((in[i].dtype != DType::i64 && in[i].dtype != DType::i32) || in[i].shape.rank() > 1)
-    throw Error(Errc::BadShape, node.label(), what, " (input ", i, ") is ", to_string(in[i]), ", a list of i64 or i32 wanted");
+    throw Error(Errc::BadShape, node.label(), what, " (input ", i, ") is ", to_string(in[i]),
+                ", a list of i64 or i32 wanted");
 }
 
 // Input i when planning. Throws where it is not known.
@@ -31,7 +32,8 @@ inline std::vector<Dim> known_integers(const Node& node, const Types& in, Consta
                                        std::string_view what) {
   want_integers(node, in, i, what);
   if (constants[i] == nullptr)
-    throw Error(Errc::Unsupported, node.label(), what, " (input ", i, ") depends on data; it must be known when planning");
+    throw Error(Errc::Unsupported, node.label(), what, " (input ", i,
+                ") depends on data; it must be known when planning");
   return integers_of(constants[i]->view());
 }
 

@@ -11,10 +11,12 @@ inline Types batch_norm_type(const Node& node, const Types& in, Constants) {
   want_dtype(node, in, DType::f32);
   if (node.attr<Dim>("training_mode", 0) != 0)
     throw Error(Errc::Unsupported, node.label(), "training_mode is set; export the model for inference");
-  if (in[0].shape.rank() < 2) throw Error(Errc::BadShape, node.label(), "input is ", in[0].shape, ", N x C x ... wanted");
+  if (in[0].shape.rank() < 2)
+    throw Error(Errc::BadShape, node.label(), "input is ", in[0].shape, ", N x C x ... wanted");
   for (std::size_t i = 1; i < 5; ++i)
     if (in[i].shape != Shape{in[0].shape[1]})
-      throw Error(Errc::BadShape, node.label(), "input ", i, " is ", in[i].shape, ", ", in[0].shape[1], " channels wanted");
+      throw Error(Errc::BadShape, node.label(), "input ", i, " is ", in[i].shape, ", ", in[0].shape[1],
+                  " channels wanted");
   epilogue_of(node);
   return {in[0]};
 }
@@ -51,7 +53,8 @@ inline Tensor inverse_deviation(const Tensor& variance, float epsilon) {
   Tensor inverse(variance.type());
   const auto from = variance.values<float>();
   const auto to = inverse.values<float>();
-  for (std::size_t c = 0; c < to.size(); ++c) to[c] = static_cast<float>(1 / std::sqrt(double{from[c]} + double{epsilon}));
+  for (std::size_t c = 0; c < to.size(); ++c)
+    to[c] = static_cast<float>(1 / std::sqrt(double{from[c]} + double{epsilon}));
   return inverse;
 }
 
@@ -76,7 +79,8 @@ inline void run_batch_norm(const AffineKernels& kernels, const Epilogue& epilogu
   });
 }
 
-inline std::vector<Step> plan_batch_norm(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+inline std::vector<Step> plan_batch_norm(const Node& node, const Types& in, Constants constants,
+                                         const PlanContext& context) {
   if (constants[4] == nullptr) return {};
   const float epsilon = epsilon_of(node);
   Step step{.kernel = "affine",
@@ -84,14 +88,15 @@ inline std::vector<Step> plan_batch_norm(const Node& node, const Types& in, Cons
             .scratch_bytes = in[1].bytes(),
             .nanoseconds = pass_nanoseconds(2 * in[0].bytes()),
             .in_place = 0,
-            .run = [kernels = context.kernels.affine, epilogue = epilogue_of(node)](
-                       Inputs x, Outputs y, const Box& box, std::byte* scratch) {
+            .run = [kernels = context.kernels.affine, epilogue = epilogue_of(node)](Inputs x, Outputs y, const Box& box,
+                                                                                    std::byte* scratch) {
               run_batch_norm(kernels, epilogue, x, y[0], box, scratch);
             }};
   auto candidates = in_each_layout(5, 1, std::move(step));
   const std::string packing = "inverse_deviation_" + std::to_string(std::bit_cast<std::uint32_t>(epsilon));
   for (Step& candidate : candidates)
-    candidate.inputs[4] = {.packing = packing, .pack = [epsilon](const Tensor& var) { return inverse_deviation(var, epsilon); }};
+    candidate.inputs[4] = {.packing = packing,
+                           .pack = [epsilon](const Tensor& var) { return inverse_deviation(var, epsilon); }};
   return candidates;
 }
 
@@ -114,8 +119,11 @@ inline std::vector<Case> batch_norm_cases() {
                 {data(x), weights(c), weights(c), weights(c), given(std::move(variance))},
                 bench};
   };
-  std::vector<Case> cases{with({2, 3, 5, 7}, {}), with({1, 33, 3, 3}, {{"epsilon", 0.01f}}), with({3, 17}, {}),
-                          with({2, 5, 9}, {{"activation", "Relu"}}), with({1, 6, 3, 2, 5}, {{"activation", "Relu"}}),
+  std::vector<Case> cases{with({2, 3, 5, 7}, {}),
+                          with({1, 33, 3, 3}, {{"epsilon", 0.01f}}),
+                          with({3, 17}, {}),
+                          with({2, 5, 9}, {{"activation", "Relu"}}),
+                          with({1, 6, 3, 2, 5}, {{"activation", "Relu"}}),
                           with({1, 64, 56, 56}, {{"activation", "Relu"}}, true)};
   for (const char* activation : {"LeakyRelu", "Clip", "Sigmoid", "HardSigmoid"})
     cases.push_back(with({1, 18, 3, 5}, {{"activation", activation}}));
@@ -123,8 +131,13 @@ inline std::vector<Case> batch_norm_cases() {
 }
 
 inline constexpr OpDef kBatchNorm[] = {
-    {.name = "BatchNormalization", .infer = batch_norm_type, .needed = batch_norm_needed, .reference = batch_norm,
-     .plan = plan_batch_norm, .tolerance = batch_norm_tolerance, .magnitudes = batch_norm_magnitudes,
+    {.name = "BatchNormalization",
+     .infer = batch_norm_type,
+     .needed = batch_norm_needed,
+     .reference = batch_norm,
+     .plan = plan_batch_norm,
+     .tolerance = batch_norm_tolerance,
+     .magnitudes = batch_norm_magnitudes,
      .cases = batch_norm_cases},
 };
 

@@ -1,5 +1,6 @@
 // Add, Sub, Mul, Div: two inputs, broadcast to each other as NumPy does it. Add may carry an activation.
 #pragma once
+#include "coverslip/ops/cast.hpp"
 #include "coverslip/ops/elementwise.hpp"
 #include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/nest.hpp"
@@ -13,8 +14,8 @@ inline Shape broadcast_shape(const Node& node, const Shape& a, const Shape& b) {
     const Dim da = axis + a.rank() < rank ? 1 : a[axis + a.rank() - rank];
     const Dim db = axis + b.rank() < rank ? 1 : b[axis + b.rank() - rank];
     if (da != db && da != 1 && db != 1)
-      throw Error(Errc::BadShape, node.label(), "inputs ", a, " and ", b, " cannot be broadcast to each other: axis ", axis,
-                  " is ", da, " and ", db);
+      throw Error(Errc::BadShape, node.label(), "inputs ", a, " and ", b, " cannot be broadcast to each other: axis ",
+                  axis, " is ", da, " and ", db);
     y[axis] = da == 1 ? db : da;
   }
   y.elements();  // throws where they are too many to count
@@ -50,7 +51,8 @@ inline std::vector<Box> binary_needed(const Node&, const Types& in, const Box& o
 }
 
 inline BinaryOp binary_op(const Node& node) {
-  return node.op == "Add" ? BinaryOp::Add : node.op == "Sub" ? BinaryOp::Sub : node.op == "Mul" ? BinaryOp::Mul : BinaryOp::Div;
+  constexpr std::string_view kNames[] = {"Add", "Sub", "Mul", "Div"};  // in order of BinaryOp
+  return static_cast<BinaryOp>(std::find(std::begin(kNames), std::end(kNames), node.op) - std::begin(kNames));
 }
 
 inline double compute(BinaryOp op, double a, double b) {
@@ -81,12 +83,14 @@ inline void binary(const Node& node, Inputs in, Outputs out) {
   const Epilogue epilogue = op == BinaryOp::Add ? epilogue_of(node) : Epilogue{};
   visit(out[0].dtype(), [&]<class T>(T) {
     for_each(out[0].held(), [&](const Index& at) {
-      const T a = *in[0].as<T>(broadcast_index(in[0].shape(), at)), b = *in[1].as<T>(broadcast_index(in[1].shape(), at));
-      T& y = *out[0].as<T>(at);
-      if constexpr (std::is_same_v<T, float>) y = static_cast<float>(activate(epilogue, compute(op, double{a}, double{b})));
-      else if constexpr (std::is_same_v<T, Float16>) y = to_float16(static_cast<float>(compute(op, double{to_float(a)}, double{to_float(b)})));
-      else if constexpr (std::is_same_v<T, BFloat16>) y = to_bfloat16(static_cast<float>(compute(op, double{to_float(a)}, double{to_float(b)})));
-      else y = static_cast<T>(compute(op, std::int64_t{a}, std::int64_t{b}));
+      const T a = *in[0].as<T>(broadcast_index(in[0].shape(), at));
+      const T b = *in[1].as<T>(broadcast_index(in[1].shape(), at));
+      if constexpr (std::is_integral_v<T>) {
+        *out[0].as<T>(at) = static_cast<T>(compute(op, std::int64_t{a}, std::int64_t{b}));
+      } else {
+        const double y = compute(op, double{convert<float>(a)}, double{convert<float>(b)});
+        *out[0].as<T>(at) = convert<T>(static_cast<float>(activate(epilogue, y)));
+      }
     });
   });
 }
@@ -99,33 +103,39 @@ inline bool fits_channels_last(const Shape& shape, std::size_t rank) {
   return true;
 }
 
-inline void run_binary(const BinaryKernels& kernels, BinaryOp op, const Epilogue& epilogue, const Types& in, Inputs x, View& y,
-                       const Box& box) {
+inline void run_binary(const BinaryKernels& kernels, BinaryOp op, const Epilogue& epilogue, const Types& in, Inputs x,
+                       View& y, const Box& box) {
   if (box.shape().elements() == 0) return;
   const std::size_t rank = box.rank();
-  Nest<3> nest(box.shape(), {broadcast_strides(x[0], in[0].shape, rank), broadcast_strides(x[1], in[1].shape, rank), y.strides()});
+  Nest<3> nest(box.shape(),
+               {broadcast_strides(x[0], in[0].shape, rank), broadcast_strides(x[1], in[1].shape, rank), y.strides()});
   nest.want_unit_strides();
-  const BinaryRows rows{nest.plane(), nest.outer().strides[1], nest.inner().strides[0] == 0, nest.inner().strides[1] == 0};
+  const BinaryRows rows{nest.plane(), nest.outer().strides[1], nest.inner().strides[0] == 0,
+                        nest.inner().strides[1] == 0};
   const float* a = x[0].as<float>(broadcast_index(in[0].shape, box.origin()));
   const float* b = x[1].as<float>(broadcast_index(in[1].shape, box.origin()));
   float* to = y.as<float>(box.origin());
   nest.for_each_plane([&](const auto& at) {
-    if (epilogue.activation == Activation::None) kernels.run(op, a + at[0], b + at[1], to + at[2], rows);
-    else kernels.add(a + at[0], b + at[1], to + at[2], rows, epilogue);
+    if (epilogue.activation == Activation::None)
+      kernels.run(op, a + at[0], b + at[1], to + at[2], rows);
+    else
+      kernels.add(a + at[0], b + at[1], to + at[2], rows, epilogue);
   });
 }
 
-inline std::vector<Step> plan_binary(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+inline std::vector<Step> plan_binary(const Node& node, const Types& in, Constants constants,
+                                     const PlanContext& context) {
   const TensorType type = binary_type(node, in, constants)[0];
   if (type.dtype != DType::f32) return {};
   const BinaryOp op = binary_op(node);
   const Epilogue epilogue = op == BinaryOp::Add ? epilogue_of(node) : Epilogue{};
-  Step step{.kernel = "binary",
-            .cuts = any_axis(type.shape.rank()),
-            .nanoseconds = pass_nanoseconds(in[0].bytes() + in[1].bytes() + type.bytes()),
-            .run = [kernels = context.kernels.binary, op, epilogue, in](Inputs x, Outputs y, const Box& box, std::byte*) {
-              run_binary(kernels, op, epilogue, in, x, y[0], box);
-            }};
+  Step step{
+      .kernel = "binary",
+      .cuts = any_axis(type.shape.rank()),
+      .nanoseconds = pass_nanoseconds(in[0].bytes() + in[1].bytes() + type.bytes()),
+      .run = [kernels = context.kernels.binary, op, epilogue, in](Inputs x, Outputs y, const Box& box, std::byte*) {
+        run_binary(kernels, op, epilogue, in, x, y[0], box);
+      }};
   for (std::size_t i = 2; i-- > 0;)
     if (in[i].shape == type.shape) step.in_place = i;
   auto candidates = in_each_layout(2, 1, std::move(step));
@@ -146,10 +156,17 @@ inline double binary_tolerance(const Node& node, const Types& in) {
 }
 
 inline std::vector<Case> binary_cases(std::string_view op) {
-  const std::pair<Shape, Shape> shapes[] = {
-      {{2, 3, 5, 7}, {2, 3, 5, 7}},   {{2, 33, 3, 5}, {1, 33, 1, 1}}, {{1, 17, 3, 5}, {17, 1, 1}}, {{2, 5, 3, 4}, {}},
-      {{2, 5, 3, 4}, {2, 1, 3, 4}},   {{1, 5, 1, 4}, {2, 1, 3, 1}},   {{4}, {3, 5, 4}},            {{2, 19, 4, 3}, {4, 3}},
-      {{2, 3, 1, 1}, {2, 3, 17, 5}},  {{3, 5}, {5}},                  {{2, 4, 3, 2, 5}, {1, 4, 1, 1, 1}}};
+  const std::pair<Shape, Shape> shapes[] = {{{2, 3, 5, 7}, {2, 3, 5, 7}},
+                                            {{2, 33, 3, 5}, {1, 33, 1, 1}},
+                                            {{1, 17, 3, 5}, {17, 1, 1}},
+                                            {{2, 5, 3, 4}, {}},
+                                            {{2, 5, 3, 4}, {2, 1, 3, 4}},
+                                            {{1, 5, 1, 4}, {2, 1, 3, 1}},
+                                            {{4}, {3, 5, 4}},
+                                            {{2, 19, 4, 3}, {4, 3}},
+                                            {{2, 3, 1, 1}, {2, 3, 17, 5}},
+                                            {{3, 5}, {5}},
+                                            {{2, 4, 3, 2, 5}, {1, 4, 1, 1, 1}}};
   std::vector<Case> cases;
   for (const auto& [a, b] : shapes) cases.push_back({std::string(op), {}, {data(a), data(b)}});
   cases.push_back({std::string(op), {}, {data({1, 8, 3, 5}), weights({1, 8, 1, 1})}});
@@ -173,14 +190,34 @@ inline std::vector<Case> mul_cases() { return binary_cases("Mul"); }
 inline std::vector<Case> div_cases() { return binary_cases("Div"); }
 
 inline constexpr OpDef kBinary[] = {
-    {.name = "Add", .infer = binary_type, .needed = binary_needed, .reference = binary, .plan = plan_binary,
-     .tolerance = binary_tolerance, .cases = add_cases},
-    {.name = "Sub", .infer = binary_type, .needed = binary_needed, .reference = binary, .plan = plan_binary,
-     .tolerance = binary_tolerance, .cases = sub_cases},
-    {.name = "Mul", .infer = binary_type, .needed = binary_needed, .reference = binary, .plan = plan_binary,
-     .tolerance = binary_tolerance, .cases = mul_cases},
-    {.name = "Div", .infer = binary_type, .needed = binary_needed, .reference = binary, .plan = plan_binary,
-     .tolerance = binary_tolerance, .cases = div_cases},
+    {.name = "Add",
+     .infer = binary_type,
+     .needed = binary_needed,
+     .reference = binary,
+     .plan = plan_binary,
+     .tolerance = binary_tolerance,
+     .cases = add_cases},
+    {.name = "Sub",
+     .infer = binary_type,
+     .needed = binary_needed,
+     .reference = binary,
+     .plan = plan_binary,
+     .tolerance = binary_tolerance,
+     .cases = sub_cases},
+    {.name = "Mul",
+     .infer = binary_type,
+     .needed = binary_needed,
+     .reference = binary,
+     .plan = plan_binary,
+     .tolerance = binary_tolerance,
+     .cases = mul_cases},
+    {.name = "Div",
+     .infer = binary_type,
+     .needed = binary_needed,
+     .reference = binary,
+     .plan = plan_binary,
+     .tolerance = binary_tolerance,
+     .cases = div_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -33,8 +33,9 @@ To convert(From x) {
 
 // ONNX's numbers for element types.
 inline DType cast_target(const Node& node) {
-  constexpr std::pair<Dim, DType> kTypes[] = {{1, DType::f32}, {2, DType::u8},      {3, DType::i8},   {6, DType::i32},
-                                              {7, DType::i64}, {9, DType::boolean}, {10, DType::f16}, {16, DType::bf16}};
+  constexpr std::pair<Dim, DType> kTypes[] = {{1, DType::f32},  {2, DType::u8},   {3, DType::i8},
+                                              {6, DType::i32},  {7, DType::i64},  {9, DType::boolean},
+                                              {10, DType::f16}, {16, DType::bf16}};
   const Dim to = node.attr<Dim>("to", 0);
   for (const auto& [number, dtype] : kTypes)
     if (number == to) return dtype;
@@ -68,9 +69,8 @@ void cast_row(const std::byte* x, std::byte* y, std::size_t n) {
 }
 
 inline CastRow cast_row_of(DType from, DType to) {
-  return visit(from, [&]<class From>(From) {
-    return visit(to, [&]<class To>(To) -> CastRow { return cast_row<From, To>; });
-  });
+  return visit(
+      from, [&]<class From>(From) { return visit(to, [&]<class To>(To) -> CastRow { return cast_row<From, To>; }); });
 }
 
 inline void cast_box(CastRow row, const View& x, View& y, const Box& box) {
@@ -112,7 +112,12 @@ inline std::vector<Case> cast_cases() {
 }
 
 inline constexpr OpDef kCast[] = {
-    {.name = "Cast", .infer = cast_type, .needed = same_box, .reference = cast, .plan = plan_cast, .tolerance = exact,
+    {.name = "Cast",
+     .infer = cast_type,
+     .needed = same_box,
+     .reference = cast,
+     .plan = plan_cast,
+     .tolerance = exact,
      .cases = cast_cases},
 };
 

@@ -6,7 +6,9 @@
 
 namespace coverslip::inline v0::ops {
 
-inline std::size_t concat_axis(const Node& node, std::size_t rank) { return axis_in(node, node.attr<Dim>("axis", 0), rank); }
+inline std::size_t concat_axis(const Node& node, std::size_t rank) {
+  return axis_in(node, node.attr<Dim>("axis", 0), rank);
+}
 
 inline Types concat_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, in.size(), in.size());
@@ -17,8 +19,8 @@ inline Types concat_type(const Node& node, const Types& in, Constants) {
     Shape like = in[i].shape;
     if (like.rank() == type.shape.rank()) like[axis] = in[0].shape[axis];
     if (like != in[0].shape || in[i].dtype != type.dtype)
-      throw Error(Errc::BadShape, node.label(), "input ", i, " is ", to_string(in[i]), ", input 0 is ", to_string(in[0]),
-                  "; only axis ", axis, " may differ");
+      throw Error(Errc::BadShape, node.label(), "input ", i, " is ", to_string(in[i]), ", input 0 is ",
+                  to_string(in[0]), "; only axis ", axis, " may differ");
     if (in[i].shape[axis] > std::numeric_limits<Dim>::max() - type.shape[axis])
       throw Error(Errc::BadShape, node.label(), "the inputs together are too large to count");
     type.shape[axis] += in[i].shape[axis];
@@ -99,8 +101,13 @@ inline std::vector<Case> concat_cases() {
 }
 
 inline constexpr OpDef kConcat[] = {
-    {.name = "Concat", .infer = concat_type, .needed = concat_needed, .reference = concat, .plan = plan_concat,
-     .tolerance = exact, .cases = concat_cases},
+    {.name = "Concat",
+     .infer = concat_type,
+     .needed = concat_needed,
+     .reference = concat,
+     .plan = plan_concat,
+     .tolerance = exact,
+     .cases = concat_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

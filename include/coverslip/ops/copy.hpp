@@ -1,4 +1,4 @@
-// Moves elements from one strided place to another: all that Concat, Slice, Pad, Transpose, Identity and the reorders do.
+// Moves elements from one strided place to another: all that Concat, Slice, Pad, Transpose and the reorders do.
 #pragma once
 #include "coverslip/ops/nest.hpp"
 
@@ -35,7 +35,8 @@ inline void move_rows(const std::byte* from, std::byte* to, const Nest<2>& nest,
 inline void move_elements(DType dtype, const std::byte* from, const Index& from_strides, std::byte* to,
                           const Index& to_strides, const Shape& extents) {
   Nest<2> nest(extents, {from_strides, to_strides});
-  if (from == to && nest.all_of([](const auto& loop) { return loop.extent == 1 || loop.strides[0] == loop.strides[1]; }))
+  if (from == to &&
+      nest.all_of([](const auto& loop) { return loop.extent == 1 || loop.strides[0] == loop.strides[1]; }))
     return;
   const auto size = static_cast<Dim>(size_of(dtype));
   const bool rows = nest.inner().extent == 1 || (nest.inner().strides[0] == 1 && nest.inner().strides[1] == 1);

@@ -53,23 +53,32 @@ inline void run_global_pool(const PoolKernels& kernels, Layout layout, const Vie
   Box heads = box;
   if (layout == Layout::ChannelsLast) heads[1].end = heads[1].begin + 1;
   for_each(heads, [&](const Index& at) {
-    if (layout == Layout::Planar) *y.as<float>(at) = kernels.sum_side_by_side(x.as<float>(at), taps) / n;
-    else kernels.average(x.as<float>(at), y.as<float>(at), taps, {.channels = static_cast<std::size_t>(box[1].extent())}, n);
+    if (layout == Layout::Planar)
+      *y.as<float>(at) = kernels.sum_side_by_side(x.as<float>(at), taps) / n;
+    else
+      kernels.average(x.as<float>(at), y.as<float>(at), taps, {.channels = static_cast<std::size_t>(box[1].extent())},
+                      n);
   });
 }
 
 inline std::vector<Step> plan_global_pool(const Node&, const Types& in, Constants, const PlanContext& context) {
   if (in[0].shape.rank() > 5) return {};
+  constexpr Dim kLine = 16;    // channels in a cache line
+  constexpr double kRow = 20;  // nanoseconds that each sum costs, however short it is
   std::vector<Step> candidates;
-  for (const Layout layout : kLayouts)
-    candidates.push_back({.kernel = "global_average_pool",
-                          .inputs = {{layout}},
-                          .outputs = {layout},
-                          .cuts = {{0}, {1}},
-                          .nanoseconds = pass_nanoseconds(in[0].bytes()),
-                          .run = [kernels = context.kernels.pool, layout](Inputs x, Outputs y, const Box& box, std::byte*) {
-                            run_global_pool(kernels, layout, x[0], y[0], box);
-                          }});
+  for (const Layout layout : kLayouts) {
+    const bool planar = layout == Layout::Planar;
+    const double rows = planar ? static_cast<double>(in[0].shape[0]) * static_cast<double>(in[0].shape[1]) : 0;
+    candidates.push_back(
+        {.kernel = "global_average_pool",
+         .inputs = {{layout}},
+         .outputs = {layout},
+         .cuts = {{0}, {1, planar ? 1 : kLine}},
+         .nanoseconds = pass_nanoseconds(in[0].bytes()) + kRow * rows,
+         .run = [kernels = context.kernels.pool, layout](Inputs x, Outputs y, const Box& box, std::byte*) {
+           run_global_pool(kernels, layout, x[0], y[0], box);
+         }});
+  }
   return candidates;
 }
 
@@ -78,14 +87,20 @@ inline double global_pool_tolerance(const Node&, const Types& in) {
 }
 
 inline std::vector<Case> global_pool_cases() {
-  return {{"GlobalAveragePool", {}, {data({2, 19, 5, 7})}},    {"GlobalAveragePool", {}, {data({1, 67, 1, 1})}},
-          {"GlobalAveragePool", {}, {data({1, 3, 2, 35})}},    {"GlobalAveragePool", {}, {data({2, 5, 33})}},
-          {"GlobalAveragePool", {}, {data({1, 3, 3, 4, 18})}}, {"GlobalAveragePool", {}, {data({1, 2048, 7, 7})}, true}};
+  return {
+      {"GlobalAveragePool", {}, {data({2, 19, 5, 7})}},    {"GlobalAveragePool", {}, {data({1, 67, 1, 1})}},
+      {"GlobalAveragePool", {}, {data({1, 3, 2, 35})}},    {"GlobalAveragePool", {}, {data({2, 5, 33})}},
+      {"GlobalAveragePool", {}, {data({1, 3, 3, 4, 18})}}, {"GlobalAveragePool", {}, {data({1, 2048, 7, 7})}, true}};
 }
 
 inline constexpr OpDef kGlobalPool[] = {
-    {.name = "GlobalAveragePool", .infer = global_pool_type, .needed = global_pool_needed, .reference = global_average_pool,
-     .plan = plan_global_pool, .tolerance = global_pool_tolerance, .cases = global_pool_cases},
+    {.name = "GlobalAveragePool",
+     .infer = global_pool_type,
+     .needed = global_pool_needed,
+     .reference = global_average_pool,
+     .plan = plan_global_pool,
+     .tolerance = global_pool_tolerance,
+     .cases = global_pool_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -42,8 +42,13 @@ inline std::vector<Case> identity_cases() {
 }
 
 inline constexpr OpDef kIdentity[] = {
-    {.name = "Identity", .infer = same_type, .needed = same_box, .reference = identity, .plan = plan_identity,
-     .tolerance = exact, .cases = identity_cases},
+    {.name = "Identity",
+     .infer = same_type,
+     .needed = same_box,
+     .reference = identity,
+     .plan = plan_identity,
+     .tolerance = exact,
+     .cases = identity_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

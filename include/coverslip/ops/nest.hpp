@@ -53,7 +53,7 @@ class Nest {
       if (loops_[i].strides[view] == 1) return std::swap(loops_[1], loops_[i]);
   }
 
-  // Afterwards inner strides are 0 or 1: kernels want elements side by side, or one for all. Costs speed where they are not.
+  // Afterwards inner strides are 0 or 1: kernels want elements side by side, or one for all. Costs speed elsewhere.
   void want_unit_strides() {
     const auto& strides = inner().strides;
     const bool unit = std::all_of(strides.begin(), strides.end(), [](Dim s) { return s == 0 || s == 1; });
@@ -97,8 +97,10 @@ class Nest {
       bool follows = true;
       for (std::size_t view = 0; view < kViews; ++view)
         follows = follows && loops_[i].strides[view] == inner.strides[view] * inner.extent;
-      if (follows) inner.extent *= loops_[i].extent;
-      else loops_[++last] = loops_[i];
+      if (follows)
+        inner.extent *= loops_[i].extent;
+      else
+        loops_[++last] = loops_[i];
     }
     for (std::size_t i = last + 1; i < count_; ++i) loops_[i] = {};
     count_ = count_ == 0 ? 0 : last + 1;
@@ -109,8 +111,8 @@ class Nest {
   bool empty_ = false;
 };
 
-// The strides of a view as loops over `rank` axes see it: aligned to the last axis, 0 along axes of extent 1 (broadcast).
-// `shape` is that of the whole value: a slab of extent 1 is not broadcast.
+// The strides of a view as loops over `rank` axes see it: aligned to the last axis, 0 where it is broadcast. `shape` is
+// that of the whole value: a slab of extent 1 is not broadcast.
 inline Index broadcast_strides(const View& view, const Shape& shape, std::size_t rank) {
   Index strides(rank, 0);
   const std::size_t skipped = rank - shape.rank();

@@ -1,4 +1,4 @@
-// Pad: more elements before and after, along some axes (fewer, where pads are negative). Modes: constant, edge, reflect, wrap.
+// Pad: more elements before and after, along some axes; fewer, where pads are negative.
 #pragma once
 #include "coverslip/ops/axes.hpp"
 #include "coverslip/ops/copy.hpp"
@@ -76,12 +76,14 @@ std::vector<PadAxis> pad_axes(const Node& node, const Shape& x, const F& list) {
   if (node.has(3)) named = list(3);
   const auto axes = axes_in(node, named, x.rank());
   if (pads.size() != 2 * axes.size())
-    throw Error(Errc::BadShape, node.label(), "pads are ", pads.size(), " numbers, two for each of ", axes.size(), " axes wanted");
+    throw Error(Errc::BadShape, node.label(), "pads are ", pads.size(), " numbers, two for each of ", axes.size(),
+                " axes wanted");
   for (std::size_t i = 0; i < axes.size(); ++i) {
     PadAxis& axis = all[axes[i]];
     axis.before = pads[i];
     axis.after = pads[i + axes.size()];
-    if (std::abs(axis.before / 2) > kMost || std::abs(axis.after / 2) > kMost || axis.extent + axis.before + axis.after < 0)
+    if (std::abs(axis.before / 2) > kMost || std::abs(axis.after / 2) > kMost ||
+        axis.extent + axis.before + axis.after < 0)
       throw Error(Errc::BadShape, node.label(), "axis ", axes[i], " of ", axis.extent, " elements cannot be padded by ",
                   axis.before, " and ", axis.after);
     if (mode != PadMode::Constant && axis.extent == 0 && axis.before + axis.after > 0)
@@ -91,9 +93,8 @@ std::vector<PadAxis> pad_axes(const Node& node, const Shape& x, const F& list) {
 }
 
 inline std::vector<PadAxis> pad_axes(const Node& node, const Types& in, Constants constants) {
-  return pad_axes(node, in[0].shape, [&](std::size_t i) {
-    return known_integers(node, in, constants, i, i == 1 ? "pads" : "axes");
-  });
+  return pad_axes(node, in[0].shape,
+                  [&](std::size_t i) { return known_integers(node, in, constants, i, i == 1 ? "pads" : "axes"); });
 }
 
 inline Types pad_type(const Node& node, const Types& in, Constants constants) {
@@ -108,8 +109,8 @@ inline Types pad_type(const Node& node, const Types& in, Constants constants) {
 }
 
 // The box's pieces from `axis` on; `from` is the source and its strides along the axes before. No heap: this runs.
-inline void pad_pieces(const std::vector<PadAxis>& axes, std::size_t axis, const View& x, const std::byte* fill, View& y,
-                       const Box& box, const Index& from, const Index& strides) {
+inline void pad_pieces(const std::vector<PadAxis>& axes, std::size_t axis, const View& x, const std::byte* fill,
+                       View& y, const Box& box, const Index& from, const Index& strides) {
   if (axis == axes.size())
     return move_elements(y.dtype(), x.at(from), strides, y.at(box.origin()), y.strides(), box.shape());
   for (Range rest = box[axis]; rest.extent() > 0;) {
@@ -149,11 +150,15 @@ inline void pad(const Node& node, Inputs in, Outputs out) {
       filled = filled || mode == PadMode::Constant;
       if (mode == PadMode::Wrap) place = (place % extent + extent) % extent;
       if (mode == PadMode::Edge || extent == 1) place = std::clamp<Dim>(place, 0, std::max<Dim>(extent - 1, 0));
-      while (mode == PadMode::Reflect && (place < 0 || place >= extent)) place = place < 0 ? -place : 2 * (extent - 1) - place;
+      while (mode == PadMode::Reflect && (place < 0 || place >= extent))
+        place = place < 0 ? -place : 2 * (extent - 1) - place;
     }
-    if (!filled) std::memcpy(out[0].at(at), in[0].at(from), size);
-    else if (node.has(2)) std::memcpy(out[0].at(at), in[2].at(in[2].origin()), size);
-    else std::memset(out[0].at(at), 0, size);
+    if (!filled)
+      std::memcpy(out[0].at(at), in[0].at(from), size);
+    else if (node.has(2))
+      std::memcpy(out[0].at(at), in[2].at(in[2].origin()), size);
+    else
+      std::memset(out[0].at(at), 0, size);
   });
 }
 
@@ -164,15 +169,15 @@ inline std::vector<Step> plan_pad(const Node& node, const Types& in, Constants c
                         {.kernel = "pad",
                          .cuts = any_axis(type.shape.rank()),
                          .nanoseconds = pass_nanoseconds(2 * type.bytes()),
-                         .needed = [axes, in](const Box& output) {
-                           auto boxes = whole_inputs({}, in, output);
-                           for (std::size_t axis = 0; axis < axes.size(); ++axis)
-                             boxes[0][axis] = axes[axis].needed(output[axis]);
-                           return boxes;
-                         },
-                         .run = [axes, has_fill = node.has(2)](Inputs x, Outputs y, const Box& box, std::byte*) {
-                           pad_box(axes, has_fill, x, y[0], box);
-                         }});
+                         .needed =
+                             [axes, in](const Box& output) {
+                               auto boxes = whole_inputs({}, in, output);
+                               for (std::size_t axis = 0; axis < axes.size(); ++axis)
+                                 boxes[0][axis] = axes[axis].needed(output[axis]);
+                               return boxes;
+                             },
+                         .run = [axes, has_fill = node.has(2)](Inputs x, Outputs y, const Box& box,
+                                                               std::byte*) { pad_box(axes, has_fill, x, y[0], box); }});
 }
 
 inline std::vector<Case> pad_cases() {
@@ -197,7 +202,12 @@ inline std::vector<Case> pad_cases() {
 }
 
 inline constexpr OpDef kPad[] = {
-    {.name = "Pad", .infer = pad_type, .needed = whole_inputs, .reference = pad, .plan = plan_pad, .tolerance = exact,
+    {.name = "Pad",
+     .infer = pad_type,
+     .needed = whole_inputs,
+     .reference = pad,
+     .plan = plan_pad,
+     .tolerance = exact,
      .cases = pad_cases},
 };
 

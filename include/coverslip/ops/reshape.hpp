@@ -9,8 +9,8 @@ namespace coverslip::inline v0::ops {
 
 inline TensorType reshaped(const Node& node, const TensorType& in, const Shape& shape) {
   if (shape.elements() != in.shape.elements())
-    throw Error(Errc::BadShape, node.label(), "input ", in.shape, " has ", in.shape.elements(), " elements, ", shape, " wants ",
-                shape.elements());
+    throw Error(Errc::BadShape, node.label(), "input ", in.shape, " has ", in.shape.elements(), " elements, ", shape,
+                " wants ", shape.elements());
   return {in.dtype, shape};
 }
 
@@ -129,14 +129,14 @@ inline std::vector<Step> reshape_steps(const Types& in, const Shape& shape) {
                 .outputs = {b},
                 .nanoseconds = pass_nanoseconds(2 * in[0].bytes()),
                 .same_bytes = true,
-                .needed = [in, shape](const Box& output) {
-                  auto boxes = whole_inputs({}, in, output);
-                  boxes[0] = reshape_source(in[0].shape, shape, output);
-                  return boxes;
-                },
-                .run = [from, shape](Inputs x, Outputs y, const Box& box, std::byte*) {
-                  move_in_order(x[0], reshape_source(from, shape, box), y[0], box);
-                }};
+                .needed =
+                    [in, shape](const Box& output) {
+                      auto boxes = whole_inputs({}, in, output);
+                      boxes[0] = reshape_source(in[0].shape, shape, output);
+                      return boxes;
+                    },
+                .run = [from, shape](Inputs x, Outputs y, const Box& box,
+                                     std::byte*) { move_in_order(x[0], reshape_source(from, shape, box), y[0], box); }};
       step.inputs[0].layout = a;
       if (from.rank() > 0 && shape.rank() > 0 && from[0] == shape[0]) step.cuts.push_back({0});
       candidates.push_back(std::move(step));
@@ -182,14 +182,34 @@ inline std::vector<Case> unsqueeze_cases() {
 }
 
 inline constexpr OpDef kReshape[] = {
-    {.name = "Reshape", .infer = reshape_type, .needed = whole_inputs, .reference = reshape,
-     .plan = plan_reshape<reshape_type>, .tolerance = exact, .cases = reshape_cases},
-    {.name = "Flatten", .infer = flatten_type, .needed = whole_inputs, .reference = reshape,
-     .plan = plan_reshape<flatten_type>, .tolerance = exact, .cases = flatten_cases},
-    {.name = "Squeeze", .infer = squeeze_type, .needed = whole_inputs, .reference = reshape,
-     .plan = plan_reshape<squeeze_type>, .tolerance = exact, .cases = squeeze_cases},
-    {.name = "Unsqueeze", .infer = unsqueeze_type, .needed = whole_inputs, .reference = reshape,
-     .plan = plan_reshape<unsqueeze_type>, .tolerance = exact, .cases = unsqueeze_cases},
+    {.name = "Reshape",
+     .infer = reshape_type,
+     .needed = whole_inputs,
+     .reference = reshape,
+     .plan = plan_reshape<reshape_type>,
+     .tolerance = exact,
+     .cases = reshape_cases},
+    {.name = "Flatten",
+     .infer = flatten_type,
+     .needed = whole_inputs,
+     .reference = reshape,
+     .plan = plan_reshape<flatten_type>,
+     .tolerance = exact,
+     .cases = flatten_cases},
+    {.name = "Squeeze",
+     .infer = squeeze_type,
+     .needed = whole_inputs,
+     .reference = reshape,
+     .plan = plan_reshape<squeeze_type>,
+     .tolerance = exact,
+     .cases = squeeze_cases},
+    {.name = "Unsqueeze",
+     .infer = unsqueeze_type,
+     .needed = whole_inputs,
+     .reference = reshape,
+     .plan = plan_reshape<unsqueeze_type>,
+     .tolerance = exact,
+     .cases = unsqueeze_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

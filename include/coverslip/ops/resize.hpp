@@ -20,12 +20,14 @@ struct Resizing {
     return {first.low, last.high + 1};
   }
   std::size_t active() const {
-    return static_cast<std::size_t>(std::count_if(axes.begin(), axes.end(), [](const ResizeAxis& a) { return a.active; }));
+    return static_cast<std::size_t>(
+        std::count_if(axes.begin(), axes.end(), [](const ResizeAxis& a) { return a.active; }));
   }
 };
 
 // `sizes` and `scales` are the inputs of that name, empty where absent.
-inline Resizing resizing_of(const Node& node, const Shape& x, const std::vector<Dim>& sizes, const std::vector<float>& scales) {
+inline Resizing resizing_of(const Node& node, const Shape& x, const std::vector<Dim>& sizes,
+                            const std::vector<float>& scales) {
   const auto mode = node.attr("mode", std::string("nearest"));
   if (mode != "nearest" && mode != "linear")
     throw Error(Errc::Unsupported, node.label(), "mode '", mode, "': wants nearest or linear");
@@ -38,11 +40,12 @@ inline Resizing resizing_of(const Node& node, const Shape& x, const std::vector<
   for (std::size_t axis = 0; axis < named.size(); ++axis) named[axis] = static_cast<Dim>(axis);
   const auto axes = axes_in(node, node.attr("axes", named), x.rank());
   if (sizes.empty() == scales.empty() || std::max(sizes.size(), scales.size()) != axes.size())
-    throw Error(Errc::BadShape, node.label(), "has ", sizes.size(), " sizes and ", scales.size(), " scales for ", axes.size(),
-                " axes, one for each wanted, of one kind");
+    throw Error(Errc::BadShape, node.label(), "has ", sizes.size(), " sizes and ", scales.size(), " scales for ",
+                axes.size(), " axes, one for each wanted, of one kind");
   const ResizeRule rule = resize_rule(node);
   Resizing resizing{mode == "linear", PerAxis<ResizeAxis>(x.rank(), ResizeAxis())};
-  for (std::size_t axis = 0; axis < x.rank(); ++axis) resizing.axes[axis].inputs = resizing.axes[axis].outputs = x[axis];
+  for (std::size_t axis = 0; axis < x.rank(); ++axis)
+    resizing.axes[axis].inputs = resizing.axes[axis].outputs = x[axis];
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const Dim inputs = x[axes[i]];
     resizing.axes[axes[i]] = sizes.empty() ? ResizeAxis::by_scale(node, rule, inputs, scales[i])
@@ -101,8 +104,10 @@ inline void resize(const Node& node, Inputs in, Outputs out) {
         from[axis] = corner[axis] == 0 ? low : high;
         weight *= corner[axis] == 0 ? 1 - share : share;
       }
-      if (!resizing.linear) std::memcpy(out[0].at(at), in[0].at(from), size_of(out[0].dtype()));
-      else sum += weight * double{*in[0].as<float>(from)};
+      if (!resizing.linear)
+        std::memcpy(out[0].at(at), in[0].at(from), size_of(out[0].dtype()));
+      else
+        sum += weight * double{*in[0].as<float>(from)};
     });
     if (resizing.linear) *out[0].as<float>(at) = static_cast<float>(sum);
   });
@@ -129,8 +134,8 @@ struct ResizeCorners {
   }
 };
 
-// Elements that lie side by side and are not resized along that axis are mixed together; `sweep` is the axis of the loop
-// that is innermost but for them.
+// Elements that lie side by side and are not resized along that axis are mixed together; `sweep` is the axis of the
+// loop that is innermost but for them.
 struct ResizeLoops {
   std::size_t side_by_side = 0, sweep = 0;
   bool together = false;
@@ -143,8 +148,8 @@ struct ResizeLoops {
   }
 };
 
-inline void run_resize(const BlendKernels& kernels, const Resizing& resizing, const ResizeLoops& loops, const View& x, View& y,
-                       const Box& box) {
+inline void run_resize(const BlendKernels& kernels, const Resizing& resizing, const ResizeLoops& loops, const View& x,
+                       View& y, const Box& box) {
   if (box.shape().elements() == 0) return;
   const auto size = static_cast<Dim>(size_of(y.dtype()));
   const auto n = loops.together ? static_cast<std::size_t>(box[loops.side_by_side].extent()) : 1;
@@ -182,7 +187,8 @@ inline void run_resize(const BlendKernels& kernels, const Resizing& resizing, co
   });
 }
 
-inline std::vector<Step> plan_resize(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+inline std::vector<Step> plan_resize(const Node& node, const Types& in, Constants constants,
+                                     const PlanContext& context) {
   const Resizing resizing = resizing_of(node, in, constants);
   const TensorType type = resize_type(node, in, constants)[0];
   if (type.shape.rank() == 0 || (resizing.linear && resizing.active() > ResizeCorners::kMostAxes)) return {};
@@ -196,16 +202,16 @@ inline std::vector<Step> plan_resize(const Node& node, const Types& in, Constant
                           .outputs = {layout},
                           .cuts = any_axis(type.shape.rank()),
                           .nanoseconds = pass_nanoseconds((resizing.linear ? 4 : 2) * type.bytes()) + 20 * places,
-                          .needed = [resizing, in](const Box& output) {
-                            auto boxes = whole_inputs({}, in, output);
-                            for (std::size_t axis = 0; axis < output.rank(); ++axis)
-                              boxes[0][axis] = resizing.needed(axis, output[axis]);
-                            return boxes;
-                          },
+                          .needed =
+                              [resizing, in](const Box& output) {
+                                auto boxes = whole_inputs({}, in, output);
+                                for (std::size_t axis = 0; axis < output.rank(); ++axis)
+                                  boxes[0][axis] = resizing.needed(axis, output[axis]);
+                                return boxes;
+                              },
                           .run = [kernels = context.kernels.blend, resizing, loops](
-                                     Inputs x, Outputs y, const Box& box, std::byte*) {
-                            run_resize(kernels, resizing, loops, x[0], y[0], box);
-                          }});
+                                     Inputs x, Outputs y, const Box& box,
+                                     std::byte*) { run_resize(kernels, resizing, loops, x[0], y[0], box); }});
     candidates.back().inputs[0].layout = layout;
   }
   return candidates;
@@ -226,14 +232,16 @@ inline std::vector<Case> resize_cases() {
   };
   std::vector<Case> cases;
   for (const char* mode : {"nearest", "linear"})
-    for (const char* rule : {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"}) {
+    for (const char* rule :
+         {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"}) {
       const Attributes attributes{{"mode", std::string(mode)}, {"coordinate_transformation_mode", std::string(rule)}};
       cases.push_back({"Resize", attributes, {data({1, 19, 4, 5}), absent(), scales({1, 1, 2, 2})}});
       cases.push_back({"Resize", attributes, {data({2, 3, 7, 5}), absent(), absent(), sizes({2, 3, 3, 8})}});
       cases.push_back({"Resize", attributes, {data({1, 18, 5, 1}), absent(), scales({1, 1, 0.6f, 3.5f})}});
     }
   for (const char* rule : {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"})
-    cases.push_back({"Resize", {{"nearest_mode", std::string(rule)}}, {data({1, 2, 3, 5}), absent(), scales({1, 1, 2, 1.5f})}});
+    cases.push_back(
+        {"Resize", {{"nearest_mode", std::string(rule)}}, {data({1, 2, 3, 5}), absent(), scales({1, 1, 2, 1.5f})}});
   const Attributes linear{{"mode", std::string("linear")}};
   cases.push_back({"Resize", linear, {data({1, 3, 2, 3, 4}), absent(), scales({1, 1, 2, 2, 2})}});
   cases.push_back({"Resize", linear, {data({1, 3, 4}), absent(), scales({1, 2, 2})}});
@@ -241,13 +249,19 @@ inline std::vector<Case> resize_cases() {
   cases.push_back({"Resize", {{"axes", std::vector<Dim>{3, 2}}}, {data({1, 2, 3, 4}), absent(), scales({2, 3})}});
   cases.push_back({"Resize", {}, {data(TensorType{DType::u8, {1, 3, 4, 4}}), absent(), scales({1, 1, 2, 2})}});
   for (const char* mode : {"nearest", "linear"})
-    cases.push_back({"Resize", {{"mode", std::string(mode)}}, {data({1, 64, 56, 56}), absent(), scales({1, 1, 2, 2})}, true});
+    cases.push_back(
+        {"Resize", {{"mode", std::string(mode)}}, {data({1, 64, 56, 56}), absent(), scales({1, 1, 2, 2})}, true});
   return cases;
 }
 
 inline constexpr OpDef kResize[] = {
-    {.name = "Resize", .infer = resize_type, .needed = whole_inputs, .reference = resize, .plan = plan_resize,
-     .tolerance = resize_tolerance, .cases = resize_cases},
+    {.name = "Resize",
+     .infer = resize_type,
+     .needed = whole_inputs,
+     .reference = resize,
+     .plan = plan_resize,
+     .tolerance = resize_tolerance,
+     .cases = resize_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -6,7 +6,13 @@
 
 namespace coverslip::inline v0::ops {
 
-enum class ResizeCoordinates : std::uint8_t { HalfPixel, HalfPixelSymmetric, PytorchHalfPixel, AlignCorners, Asymmetric };
+enum class ResizeCoordinates : std::uint8_t {
+  HalfPixel,
+  HalfPixelSymmetric,
+  PytorchHalfPixel,
+  AlignCorners,
+  Asymmetric
+};
 enum class ResizeNearest : std::uint8_t { PreferFloor, PreferCeil, Floor, Ceil };
 
 struct ResizeRule {
@@ -15,8 +21,8 @@ struct ResizeRule {
 };
 
 inline ResizeRule resize_rule(const Node& node) {
-  constexpr std::string_view kCoordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
-                                               "asymmetric"};
+  constexpr std::string_view kCoordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
+                                               "align_corners", "asymmetric"};
   constexpr std::string_view kNearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
   const auto pick = [&](const char* key, std::span<const std::string_view> names) {
     const auto name = node.attr(key, std::string(names[0]));

@@ -39,8 +39,10 @@ inline Types gather_type(const Node& node, const Types& in, Constants constants)
         throw Error(Errc::BadShape, node.label(), "index ", i, " along axis ", axis, " of ", x);
   Shape y;
   for (std::size_t a = 0; a < x.rank(); ++a) {
-    if (a != axis) y.push_back(x[a]);
-    else for (const Dim d : indices) y.push_back(d);
+    if (a != axis)
+      y.push_back(x[a]);
+    else
+      for (const Dim d : indices) y.push_back(d);
   }
   y.elements();
   return {{in[0].dtype, y}};
@@ -57,8 +59,10 @@ inline void gather(const Node& node, Inputs in, Outputs out) {
     const Dim i = in[1].dtype() == DType::i64 ? *in[1].as<std::int64_t>(index) : Dim{*in[1].as<std::int32_t>(index)};
     const Dim extent = in[0].shape()[axis];
     from[axis] = i < 0 ? i + extent : i;
-    if (from[axis] >= 0 && from[axis] < extent) std::memcpy(out[0].at(at), in[0].at(from), size);
-    else std::memset(out[0].at(at), 0, size);
+    if (from[axis] >= 0 && from[axis] < extent)
+      std::memcpy(out[0].at(at), in[0].at(from), size);
+    else
+      std::memset(out[0].at(at), 0, size);
   });
 }
 
@@ -72,7 +76,11 @@ inline std::vector<Case> gather_cases() {
 }
 
 inline constexpr OpDef kShape[] = {
-    {.name = "Shape", .infer = shape_type, .needed = whole_inputs, .reference = shape_of, .cases = shape_cases,
+    {.name = "Shape",
+     .infer = shape_type,
+     .needed = whole_inputs,
+     .reference = shape_of,
+     .cases = shape_cases,
      .of_types = true},
     {.name = "Gather", .infer = gather_type, .needed = whole_inputs, .reference = gather, .cases = gather_cases},
 };

@@ -43,8 +43,8 @@ std::vector<Stretch> slice_stretches(const Node& node, const Shape& x, const F& 
   for (std::size_t i = 0; i < in_order.size(); ++i) in_order[i] = static_cast<Dim>(i);
   const auto axes = axes_in(node, node.has(3) ? named : in_order, x.rank());
   if (ends.size() != starts.size() || axes.size() != starts.size() || (node.has(4) && steps.size() != starts.size()))
-    throw Error(Errc::BadShape, node.label(), "starts, ends, axes and steps have ", starts.size(), ", ", ends.size(), ", ",
-                axes.size(), " and ", steps.size(), " numbers, the same number wanted");
+    throw Error(Errc::BadShape, node.label(), "starts, ends, axes and steps have ", starts.size(), ", ", ends.size(),
+                ", ", axes.size(), " and ", steps.size(), " numbers, the same number wanted");
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const Dim step = node.has(4) ? steps[i] : 1;
     if (step == 0) throw Error(Errc::BadModel, node.label(), "a step is 0");
@@ -85,12 +85,12 @@ inline void move_stretches(const std::vector<Stretch>& stretches, const View& x,
 }
 
 inline void slice(const Node& node, Inputs in, Outputs out) {
-  const auto stretches = slice_stretches(node, in[0].shape(), [&](std::size_t i) {
-    return node.has(i) ? integers_of(in[i]) : std::vector<Dim>();
-  });
+  const auto stretches = slice_stretches(
+      node, in[0].shape(), [&](std::size_t i) { return node.has(i) ? integers_of(in[i]) : std::vector<Dim>(); });
   for_each(out[0].held(), [&](const Index& at) {
     Index from = at;
-    for (std::size_t axis = 0; axis < from.rank(); ++axis) from[axis] = stretches[axis].first + at[axis] * stretches[axis].step;
+    for (std::size_t axis = 0; axis < from.rank(); ++axis)
+      from[axis] = stretches[axis].first + at[axis] * stretches[axis].step;
     std::memcpy(out[0].at(at), in[0].at(from), size_of(out[0].dtype()));
   });
 }
@@ -101,12 +101,14 @@ inline std::vector<Step> plan_slice(const Node& node, const Types& in, Constants
   Step step{.kernel = "slice",
             .cuts = any_axis(type.shape.rank()),
             .nanoseconds = pass_nanoseconds(2 * type.bytes()),
-            .needed = [stretches, in](const Box& output) {
-              auto boxes = whole_inputs({}, in, output);
-              boxes[0] = stretched(stretches, output);
-              return boxes;
-            },
-            .run = [stretches](Inputs x, Outputs y, const Box& box, std::byte*) { move_stretches(stretches, x[0], y[0], box); }};
+            .needed =
+                [stretches, in](const Box& output) {
+                  auto boxes = whole_inputs({}, in, output);
+                  boxes[0] = stretched(stretches, output);
+                  return boxes;
+                },
+            .run = [stretches](Inputs x, Outputs y, const Box& box,
+                               std::byte*) { move_stretches(stretches, x[0], y[0], box); }};
   if (std::all_of(stretches.begin(), stretches.end(), [](const Stretch& s) { return s.step == 1; })) {
     step.window = Index(stretches.size(), 0);
     for (std::size_t axis = 0; axis < stretches.size(); ++axis) (*step.window)[axis] = stretches[axis].first;
@@ -131,8 +133,13 @@ inline std::vector<Case> slice_cases() {
 }
 
 inline constexpr OpDef kSlice[] = {
-    {.name = "Slice", .infer = slice_type, .needed = whole_inputs, .reference = slice, .plan = plan_slice,
-     .tolerance = exact, .cases = slice_cases},
+    {.name = "Slice",
+     .infer = slice_type,
+     .needed = whole_inputs,
+     .reference = slice,
+     .plan = plan_slice,
+     .tolerance = exact,
+     .cases = slice_cases},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -54,7 +54,7 @@ inline void transpose_box(const Permutation& permutation, const View& x, View& y
   move_elements(y.dtype(), from, permuted(permutation, x.strides()), y.at(box.origin()), y.strides(), box.shape());
 }
 
-// True if the elements lie in the same order before and after: then strides agree wherever there is more than one element.
+// True if elements lie in the same order before and after: strides agree along each axis of more than one.
 inline bool keeps_bytes(const Permutation& permutation, const Shape& from, Layout a, Layout b) {
   const Index x = permuted(permutation, strides_of(a, from)), y = strides_of(b, permuted(permutation, from));
   for (std::size_t axis = 0; axis < x.rank(); ++axis)
@@ -97,8 +97,13 @@ inline std::vector<Case> transpose_cases() {
 }
 
 inline constexpr OpDef kTranspose[] = {
-    {.name = "Transpose", .infer = transpose_type, .needed = transpose_needed, .reference = transpose,
-     .plan = plan_transpose, .tolerance = exact, .cases = transpose_cases},
+    {.name = "Transpose",
+     .infer = transpose_type,
+     .needed = transpose_needed,
+     .reference = transpose,
+     .plan = plan_transpose,
+     .tolerance = exact,
+     .cases = transpose_cases},
 };
 
 }  // namespace coverslip::inline v0::ops
