@@ -13,6 +13,7 @@
 
 #include "coverslip/kernels/epilogue-inl.h"
 #include "coverslip/kernels/gemm_f32.hpp"
+#include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
@@ -33,67 +34,83 @@ inline constexpr size_t kTileRows = 4, kTileVectors = 2;
 using TileF32 = hn::ScalableTag<float>;
 inline constexpr size_t kTileLanes = hn::MaxLanes(TileF32());
 inline constexpr size_t kTileColumns = kTileVectors * kTileLanes;
+inline constexpr size_t kAhead = 24 * kTileColumns;  // rows of B that are asked for before they are used
 
-// One tile, over a range of taps and channels.
+// Tiles one below the other, over a range of taps and channels.
 struct TileArgs {
   const float* const* a;
-  size_t a_rows, a_offset, taps, channels;
+  size_t a_rows, a_offset, tiles, taps, channels;
   const float* b;
   const float* bias;         // null: zeros
   const float* const* from;  // the sums begin with these rows; null: with zeros
   float* const* c;
-  size_t c_offset;  // of `from` too
+  size_t c_offset, columns;  // of `from` too; more than all but the last vector hold
   float least, most;
 };
 
 template <size_t kRows, size_t kVectors>
-HWY_NOINLINE void Tile(const TileArgs& tile) {
+HWY_NOINLINE void Tiles(const TileArgs& args) {
   const TileF32 d;
   using V = hn::Vec<TileF32>;
-  V sum[kRows][kVectors];
+  constexpr size_t kLast = (kVectors - 1) * kTileLanes;
+  const bool whole = args.columns >= kVectors * kTileLanes;
+  const V least = hn::Set(d, args.least), most = hn::Set(d, args.most);
+  for (size_t i = 0; i < args.tiles; ++i) {
+    V sum[kRows][kVectors];
 #pragma GCC unroll 16
-  for (size_t v = 0; v < kVectors; ++v) {
-    const V first = tile.bias != nullptr ? hn::LoadU(d, tile.bias + v * kTileLanes) : hn::Zero(d);
+    for (size_t v = 0; v < kVectors; ++v) {
+      const V first = args.bias != nullptr ? hn::LoadU(d, args.bias + v * kTileLanes) : hn::Zero(d);
 #pragma GCC unroll 16
-    for (size_t m = 0; m < kRows; ++m) sum[m][v] = first;
-  }
-  if (tile.from != nullptr) {
-#pragma GCC unroll 16
-    for (size_t m = 0; m < kRows; ++m)
-#pragma GCC unroll 16
-      for (size_t v = 0; v < kVectors; ++v)
-        sum[m][v] = hn::Add(sum[m][v], hn::LoadU(d, tile.from[m] + tile.c_offset + v * kTileLanes));
-  }
-  const float* HWY_RESTRICT b = tile.b;
-  for (size_t t = 0; t < tile.taps; ++t) {
-    const float* row[kRows];
-#pragma GCC unroll 16
-    for (size_t m = 0; m < kRows; ++m) row[m] = tile.a[t * tile.a_rows + m] + tile.a_offset;
-    for (size_t k = 0; k < tile.channels; ++k, b += kTileColumns) {
-      V weights[kVectors];
-#pragma GCC unroll 16
-      for (size_t v = 0; v < kVectors; ++v) weights[v] = hn::LoadU(d, b + v * kTileLanes);
+      for (size_t m = 0; m < kRows; ++m) sum[m][v] = first;
+    }
+    if (args.from != nullptr) {
 #pragma GCC unroll 16
       for (size_t m = 0; m < kRows; ++m) {
-        const V x = hn::Set(d, row[m][k]);
+        const float* from = args.from[i * kRows + m] + args.c_offset;
 #pragma GCC unroll 16
-        for (size_t v = 0; v < kVectors; ++v) sum[m][v] = hn::MulAdd(x, weights[v], sum[m][v]);
+        for (size_t v = 0; v + 1 < kVectors; ++v) sum[m][v] = hn::Add(sum[m][v], hn::LoadU(d, from + v * kTileLanes));
+        const V last = whole ? hn::LoadU(d, from + kLast) : hn::LoadN(d, from + kLast, args.columns - kLast);
+        sum[m][kVectors - 1] = hn::Add(sum[m][kVectors - 1], last);
       }
     }
+    const float* HWY_RESTRICT b = args.b;
+    for (size_t t = 0; t < args.taps; ++t) {
+      const float* row[kRows];
+#pragma GCC unroll 16
+      for (size_t m = 0; m < kRows; ++m) row[m] = args.a[t * args.a_rows + i * kRows + m] + args.a_offset;
+#pragma GCC unroll 2
+      for (size_t k = 0; k < args.channels; ++k, b += kTileColumns) {
+        V weights[kVectors];
+#pragma GCC unroll 16
+        for (size_t v = 0; v < kVectors; ++v) hwy::Prefetch(b + kAhead + v * kTileLanes);
+#pragma GCC unroll 16
+        for (size_t v = 0; v < kVectors; ++v) weights[v] = hn::LoadU(d, b + v * kTileLanes);
+#pragma GCC unroll 16
+        for (size_t m = 0; m < kRows; ++m) {
+          const V x = hn::Set(d, row[m][k]);
+#pragma GCC unroll 16
+          for (size_t v = 0; v < kVectors; ++v) sum[m][v] = hn::MulAdd(x, weights[v], sum[m][v]);
+        }
+      }
+    }
+#pragma GCC unroll 16
+    for (size_t m = 0; m < kRows; ++m) {
+      float* c = args.c[i * kRows + m] + args.c_offset;
+#pragma GCC unroll 16
+      for (size_t v = 0; v < kVectors; ++v) sum[m][v] = AtMost(most, AtLeast(least, sum[m][v]));
+#pragma GCC unroll 16
+      for (size_t v = 0; v + 1 < kVectors; ++v) hn::StoreU(sum[m][v], d, c + v * kTileLanes);
+      whole ? hn::StoreU(sum[m][kVectors - 1], d, c + kLast)
+            : hn::StoreN(sum[m][kVectors - 1], d, c + kLast, args.columns - kLast);
+    }
   }
-  const V least = hn::Set(d, tile.least), most = hn::Set(d, tile.most);
-#pragma GCC unroll 16
-  for (size_t m = 0; m < kRows; ++m)
-#pragma GCC unroll 16
-    for (size_t v = 0; v < kVectors; ++v)
-      hn::StoreU(AtMost(most, AtLeast(least, sum[m][v])), d, tile.c[m] + tile.c_offset + v * kTileLanes);
 }
 
-using TileFunction = void (*)(const TileArgs&);
+using TilesFunction = void (*)(const TileArgs&);
 
 template <size_t kVectors, size_t... kRows>
 constexpr auto TilesOf(std::index_sequence<kRows...>) {
-  return std::array<TileFunction, sizeof...(kRows)>{Tile<kRows + 1, kVectors>...};
+  return std::array<TilesFunction, sizeof...(kRows)>{Tiles<kRows + 1, kVectors>...};
 }
 template <size_t... kVectors>
 constexpr auto AllTiles(std::index_sequence<kVectors...>) {
@@ -119,36 +136,31 @@ inline TileEnd TileEndOf(const Epilogue& epilogue) {
   return end;
 }
 
-// The tile for any rows and columns: a part of a panel is computed beside C, whole vectors wide.
-inline void RunTile(TileArgs tile, size_t rows, size_t columns, const TileEnd& end) {
+inline void ActivateRow(float* y, size_t n, const Epilogue& epilogue) {
   const TileF32 d;
-  const size_t vectors = (columns + kTileLanes - 1) / kTileLanes, width = vectors * kTileLanes;
-  const bool beside = columns < width;
-  float sums[kTileRows * kTileColumns];
-  float* to[kTileRows];
-  float* const* c = tile.c;
-  const size_t c_offset = tile.c_offset;
-  if (beside) {
-    for (size_t m = 0; m < rows; ++m) {
-      to[m] = sums + m * width;
-      if (tile.from == nullptr) continue;
-      std::copy_n(tile.from[m] + c_offset, columns, to[m]);
-      std::fill_n(to[m] + columns, width - columns, 0.0f);
-    }
-    tile.c = to;
-    if (tile.from != nullptr) tile.from = to;
-    tile.c_offset = 0;
+  size_t i = 0;
+  for (; i + kTileLanes <= n; i += kTileLanes) hn::StoreU(Activate(d, hn::LoadU(d, y + i), epilogue), d, y + i);
+  if (i < n) hn::StoreN(Activate(d, hn::LoadN(d, y + i, n - i), epilogue), d, y + i, n - i);
+}
+
+// All rows for one panel and one block of K, in tiles of nearly the same size.
+inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
+  const size_t tiles = (rows + kTileRows - 1) / kTileRows, vectors = (args.columns + kTileLanes - 1) / kTileLanes;
+  args.least = end.least;
+  args.most = end.most;
+  float* const* c = args.c;
+  for (size_t bigger = 0; bigger < 2; ++bigger) {
+    const size_t each = rows / tiles + bigger;
+    args.tiles = bigger != 0 ? rows % tiles : tiles - rows % tiles;
+    if (args.tiles == 0) continue;
+    kTiles[vectors - 1][each - 1](args);
+    const size_t done = args.tiles * each;
+    args.a += done;
+    args.c += done;
+    if (args.from != nullptr) args.from += done;
   }
-  tile.least = end.least;
-  tile.most = end.most;
-  kTiles[vectors - 1][rows - 1](tile);
-  if (end.after.activation != Activation::None)
-    for (size_t m = 0; m < rows; ++m) {
-      float* y = tile.c[m] + tile.c_offset;
-      for (size_t n = 0; n < width; n += kTileLanes) hn::StoreU(Activate(d, hn::LoadU(d, y + n), end.after), d, y + n);
-    }
-  if (beside)
-    for (size_t m = 0; m < rows; ++m) std::copy_n(to[m], columns, c[m] + c_offset);
+  if (end.after.activation == Activation::None) return;
+  for (size_t m = 0; m < rows; ++m) ActivateRow(c[m] + args.c_offset, args.columns, end.after);
 }
 
 // Panels of B outermost. A block of K is several taps or a part of one; C holds the sums between blocks, so that they are
@@ -158,7 +170,7 @@ inline void GemmF32(const IndirectF32& gemm) {
   const TileEnd end = TileEndOf(gemm.epilogue);
   const size_t parts = std::max<size_t>((gemm.channels + kDepth - 1) / kDepth, 1);
   const size_t taps_each = parts == 1 ? kDepth / std::max<size_t>(gemm.channels, 1) : 1;
-  const size_t tiles = (gemm.rows + kTileRows - 1) / kTileRows;
+  if (gemm.rows == 0) return;
   for (size_t n = 0; n < gemm.columns; n += kTileColumns) {
     const float* b = gemm.b + n * gemm.taps * gemm.channels;
     const float* bias = gemm.bias != nullptr ? gemm.bias + n : nullptr;
@@ -168,14 +180,11 @@ inline void GemmF32(const IndirectF32& gemm) {
       for (size_t part = 0; part < parts; ++part) {
         const size_t k = part * gemm.channels / parts, channels = (part + 1) * gemm.channels / parts - k;
         const bool first = t == 0 && part == 0, last = t + taps == gemm.taps && part + 1 == parts;
-        for (size_t i = 0; i < tiles; ++i) {
-          const size_t m = i * gemm.rows / tiles, rows = (i + 1) * gemm.rows / tiles - m;
-          const TileArgs tile{.a = gemm.a + t * gemm.a_rows + m, .a_rows = gemm.a_rows, .a_offset = gemm.a_offset + k,
-                              .taps = taps, .channels = channels, .b = b, .bias = first ? bias : nullptr,
-                              .from = !first ? gemm.c + m : gemm.init != nullptr ? gemm.init + m : nullptr,
-                              .c = gemm.c + m, .c_offset = gemm.c_offset + n, .least = 0, .most = 0};
-          RunTile(tile, rows, std::min(kTileColumns, gemm.columns - n), last ? end : TileEnd{});
-        }
+        RunPanel({.a = gemm.a + t * gemm.a_rows, .a_rows = gemm.a_rows, .a_offset = gemm.a_offset + k, .tiles = 0,
+                  .taps = taps, .channels = channels, .b = b, .bias = first ? bias : nullptr,
+                  .from = first ? gemm.init : gemm.c, .c = gemm.c, .c_offset = gemm.c_offset + n,
+                  .columns = std::min(kTileColumns, gemm.columns - n), .least = 0, .most = 0},
+                 gemm.rows, last ? end : TileEnd{});
         b += taps * channels * kTileColumns;
       }
       t += taps;
