@@ -114,6 +114,26 @@ TEST_CASE("the constants keep the file alive") {
   CHECK(constant->values<float>()[0] == -1.625f);
 }
 
+TEST_CASE("a file that changes after the checks is refused or read, never beyond its end") {
+  const SlipFile file;
+  const std::uint64_t begin = file.part(format::stri::kSection).offset, end = file.part(format::data::kSection).offset;
+  std::size_t refused = 0;
+  for (std::uint64_t byte = begin; byte < end; ++byte) {
+    const Bytes memory = allocate(file.bytes().size());
+    std::ranges::copy(file.bytes(), memory.get());
+    const io::Container container({memory.get(), file.bytes().size()}, {});
+    const io::Census census = io::Structure(container).check();
+    memory.get()[byte] ^= std::byte{0x81};
+    try {
+      const Graph graph = io::Builder(container, memory, census).build();
+      CHECK(graph.values.size() == 32);
+    } catch (const Error& error) {
+      ++refused;
+    }
+  }
+  CHECK(refused > 100);
+}
+
 TEST_CASE("memory that is not aligned is refused") {
   const SlipFile file;
   const Bytes memory = allocate(file.bytes().size() + 1);

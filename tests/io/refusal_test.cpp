@@ -57,6 +57,7 @@ constexpr Change kChanges[] = {
     {"STRI", 10, "first", 1u << 30, kBad, "NODE[2].op"},
     {"DIMS", 0, "dim", 1u << 31},
     {"DIMS", 0, "dim", 0xFFFFFFFF},
+    {"DIMS", 61, "dim", 4},
     {"DIMS", 0, "dim", 0x7FFFFFFF, kOver, "DIMS[1].dim"},
     {"FLTS", 0, "value", 0x7FC00000},
     {"FLTS", 0, "value", 0xFF800001},
@@ -66,6 +67,7 @@ constexpr Change kChanges[] = {
     {"VALS", 3, "dtype", 8},
     {"VALS", 3, "dtype", 9, kNewer},
     {"VALS", 3, "rank", 9},
+    {"VALS", 31, "rank", 8},
     {"VALS", 3, "zero", 1},
     {"TENS", 1, "offset", 0},
     {"TENS", 1, "offset", 1ull << 63},
@@ -154,6 +156,31 @@ TEST_CASE("a field that is wrong is refused with its place, whole as the file is
     const io::Table table(section_of(change.section), whole.part(section_of(change.section)));
     CHECK(outcome.where == table.where(change.record, field_of(table.section(), change.field)));
   }
+}
+
+TEST_CASE("a file without a whole header, or without room for its section records, is refused") {
+  const Raw whole = golden_file();
+  for (const std::size_t n : {0, 1, 8, 63})
+    CHECK(read(std::span(whole).first(n)).text() == "BadModel byte 0, HEAD.magic");
+  SlipFile file = Tiny().parts().file();
+  file.set("HEAD", 0, "sections", 32);
+  CHECK(read(file).text() == "BadModel byte 24, HEAD.sections");
+}
+
+TEST_CASE("kinds that are set aside are refused by name, critical or not") {
+  for (const format::Reserved& reserved : format::kReserved) {
+    Parts parts{SlipFile()};
+    parts.sections[reserved.kind] = {Raw(8), 8, 0};
+    CHECK(read(parts.file()).text() == "Unsupported byte 1088, SECT[16].kind");
+  }
+}
+
+TEST_CASE("keys come sorted, so none comes twice") {
+  SlipFile attributes, meta;
+  attributes.set("ATTR", 1, "key", get(attributes.at("ATTR", 0, "key"))).seal();
+  CHECK(read(attributes).place() == "ATTR[1].key");
+  meta.set("META", 1, "key", get(meta.at("META", 0, "key"))).seal();
+  CHECK(read(meta).place() == "META[1].key");
 }
 
 TEST_CASE("hashes that are not sealed are refused") {
@@ -255,6 +282,39 @@ TEST_CASE("a graph has outputs, each once, and uses all its constants") {
   CHECK(read(unused.file()).place() == "VALS[0].role");
 }
 
+TEST_CASE("every value is made") {
+  Parts parts = Tiny().parts();
+  parts["STRI"].clear();
+  parts["STRS"].clear();
+  parts.add("STRI", {1, 0}).add("STRI", {2, 1}).add("STRS", "cx").add("VALS", {1, 2, 0, 0, 0});
+  CHECK(read(parts.file()).place() == "VALS[1].role");
+}
+
+TEST_CASE("preprocessing is for an f32 input of four dimensions") {
+  const auto place = [](std::uint64_t dtype, std::uint64_t rank) {
+    Parts p;
+    p.add("STRI", {1, 0}).add("STRS", "x").add("VALS", {0, 1, dtype, rank, 0}).add("OUTP", {0});
+    for (std::uint64_t axis = 0; axis < rank; ++axis) p.add("DIMS", {format::kNone});
+    p.add("PREP", {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, bits(1.f), 0, 0, 0, 0, 0, 0});
+    return read(p.file()).place();
+  };
+  CHECK(place(0, 4) == "accepted");
+  CHECK(place(0, 3) == "PREP[0].layout");
+  CHECK(place(1, 4) == "PREP[0].layout");
+  Parts none = Tiny().parts();
+  none.add("PREP", {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, bits(1.f), 0, 0, 0, 0, 0, 0});
+  CHECK(read(none.file()).place() == "PREP[0].layout");
+}
+
+TEST_CASE("a sample lies within its output") {
+  Parts parts = Tiny{.dims = {2, 3}, .size = 24}.parts();
+  parts.add("GOLD", {7, bits(0.f), bits(1.f), 0}).add("SMPL", {0, bits(1.f), 5});
+  CHECK(read(parts.file()).accepted);
+  parts["SMPL"].clear();
+  parts.add("SMPL", {0, bits(1.f), 6});
+  CHECK(read(parts.file()).place() == "SMPL[0].index");
+}
+
 TEST_CASE("golden case and samples come together") {
   Parts samples{SlipFile()}, alone{SlipFile()}, many{SlipFile()};
   samples["SMPL"].clear();
@@ -284,6 +344,10 @@ TEST_CASE("bombs are refused without memory") {
   CHECK(tiny({0, kMost, kMost, kMost}, 0).starts_with("OverBudget"));                   // no elements, yet uncountable
   CHECK(tiny({1u << 16, 1u << 16}, std::uint64_t{1} << 34).ends_with("TENS[0].size"));  // 16 GB in a file of 700 bytes
   CHECK(tiny({0, 1u << 16, 1u << 16}, 0) == "accepted");
+  const Tiny uncountable{.dims = {1u << 30, 1u << 30, 1u << 2},
+                         .size = 0};  // 2^64 bytes, where the caller raised the limit
+  CHECK(read(uncountable.parts().file(), {.elements = format::kAny}).text().ends_with("TENS[0].size"));
+  CHECK(read(uncountable.parts().file(), {.elements = format::kAny}).code == Errc::OverBudget);
   const SlipFile whole = Tiny().parts().file();
   for (std::uint64_t i = 0; i < whole.sections(); ++i)
     for (const std::uint64_t size : {kTera, ~std::uint64_t{0}, ~std::uint64_t{63}, std::uint64_t{1} << 63}) {

@@ -17,7 +17,8 @@ class Builder {
     add_nodes();
     const Table &outputs = file_.table(format::outp::kSection), &labels = file_.table(format::labl::kSection);
     graph_.outputs.reserve(outputs.size());
-    for (std::uint64_t i = 0; i < outputs.size(); ++i) graph_.outputs.push_back(outputs(i, format::outp::kValue));
+    for (std::uint64_t i = 0; i < outputs.size(); ++i)
+      graph_.outputs.push_back(below(graph_.values.size(), outputs, i, format::outp::kValue));
     graph_.labels.reserve(labels.size());
     for (std::uint64_t i = 0; i < labels.size(); ++i) graph_.labels.push_back(text(labels, i, format::labl::kText));
     const Table& meta = file_.table(format::meta::kSection);
@@ -33,6 +34,15 @@ class Builder {
   Cursor cursor(const Section& section) const { return {&file_.table(section)}; }
   std::string text(const Table& table, std::uint64_t i, const Field& field) const {
     return std::string(strings_[table(i, field)]);
+  }
+  // Below what the checks have proved: a mapped file may have changed since, and must not lead beyond the graph.
+  static std::uint64_t below(std::uint64_t end, const Table& table, std::uint64_t i, const Field& field) {
+    const std::uint64_t number = table(i, field);
+    if (number >= end) changed(table, i, field);
+    return number;
+  }
+  [[noreturn]] static void changed(const Table& table, std::uint64_t i, const Field& field) {
+    table.refuse(Errc::BadModel, i, field, "expected what was checked, found that the file has changed meanwhile");
   }
   Shape shape(std::uint64_t rank) {
     Shape shape;
@@ -50,7 +60,7 @@ class Builder {
     graph_.inputs.reserve(census_.inputs);
     for (std::uint64_t i = 0; i < values.size(); ++i) {
       Value value{.name = text(values, i, kName)};
-      if (const std::uint64_t dtype = values(i, kDtype); dtype != format::kUnstated)
+      if (const std::uint64_t dtype = below(format::kUnstated + 1, values, i, kDtype); dtype != format::kUnstated)
         value.type = {static_cast<DType>(dtype), shape(values(i, kRank))};
       if (i < census_.constants) value.constant = constant(value.type, tensors(i, format::tens::kOffset));
       const ValueId id = graph_.add(std::move(value));
@@ -77,17 +87,19 @@ class Builder {
       Node& node = graph_.nodes.emplace_back(Node{text(nodes, i, kOp), text(nodes, i, kName)});
       const std::uint64_t inputs = nodes(i, kInputs), outputs = nodes(i, kOutputs), attributes = nodes(i, kAttributes);
       if (inputs > edges_.left() || made > graph_.values.size() || outputs > graph_.values.size() - made)
-        nodes.refuse(Errc::BadModel, i, kInputs, "expected what was checked; the file changed meanwhile");
+        changed(nodes, i, kInputs);
       node.inputs.reserve(inputs);
       node.outputs.reserve(outputs);
-      for (std::uint64_t n = 0; n < inputs; ++n) node.inputs.push_back(edge());
+      for (std::uint64_t n = 0; n < inputs; ++n) node.inputs.push_back(edge(made));
       for (std::uint64_t n = 0; n < outputs; ++n) node.outputs.push_back(made++);
       for (std::uint64_t n = 0; n < attributes; ++n) add_attribute(node.attributes);
     }
   }
-  ValueId edge() {
+  ValueId edge(ValueId made) {
     const std::uint64_t value = edges_.take(format::edge::kValue);
-    return value == format::kNone ? kNoValue : static_cast<ValueId>(value);
+    if (value == format::kNone) return kNoValue;
+    if (value >= made) changed(*edges_.table, edges_.taken - 1, format::edge::kValue);
+    return static_cast<ValueId>(value);
   }
   void add_attribute(Attributes& attributes) {
     using namespace format::attr;
@@ -119,8 +131,8 @@ class Builder {
     if (table.size() == 0) return;
     Preprocess& p = graph_.preprocess.emplace();
     p.channels_last = table(0, kLayout) != 0;
-    p.color = static_cast<Preprocess::Color>(table(0, kColor));
-    p.resize = static_cast<Preprocess::Resize>(table(0, kResize));
+    p.color = static_cast<Preprocess::Color>(below(3, table, 0, kColor));
+    p.resize = static_cast<Preprocess::Resize>(below(3, table, 0, kResize));
     p.width = static_cast<int>(table(0, kWidth));
     p.height = static_cast<int>(table(0, kHeight));
     p.scale = table.real(0, kScale);
