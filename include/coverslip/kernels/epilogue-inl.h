@@ -34,6 +34,15 @@ HWY_INLINE V Activate(D d, V x, const Epilogue& epilogue) {
   return x;
 }
 
+// The activation of n values that are still in the cache.
+inline void ActivateRow(float* y, size_t n, const Epilogue& epilogue) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(Activate(d, hn::LoadU(d, y + i), epilogue), d, y + i);
+  if (i < n) hn::StoreN(Activate(d, hn::LoadN(d, y + i, n - i), epilogue), d, y + i, n - i);
+}
+
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

@@ -136,13 +136,6 @@ inline TileEnd TileEndOf(const Epilogue& epilogue) {
   return end;
 }
 
-inline void ActivateRow(float* y, size_t n, const Epilogue& epilogue) {
-  const TileF32 d;
-  size_t i = 0;
-  for (; i + kTileLanes <= n; i += kTileLanes) hn::StoreU(Activate(d, hn::LoadU(d, y + i), epilogue), d, y + i);
-  if (i < n) hn::StoreN(Activate(d, hn::LoadN(d, y + i, n - i), epilogue), d, y + i, n - i);
-}
-
 // All rows for one panel and one block of K, in tiles of nearly the same size.
 inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
   const size_t tiles = (rows + kTileRows - 1) / kTileRows, vectors = (args.columns + kTileLanes - 1) / kTileLanes;

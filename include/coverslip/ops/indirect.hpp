@@ -62,7 +62,7 @@ class IndirectConv {
  private:
   // Rows of A that are computed at once: they stay in the L2 cache while all panels of B pass.
   Dim block_rows() const {
-    constexpr Dim kBytes = 384 << 10, kPointers = 8 << 10;
+    constexpr Dim kBytes = 768 << 10, kPointers = 8 << 10;
     const auto tile = static_cast<Dim>(tile_rows);
     const Dim rows = std::min(kBytes / std::max<Dim>(channels * 4, 1), kPointers / std::max<Dim>(taps(), 1));
     return std::max(rows / tile, Dim{1}) * tile;

@@ -23,7 +23,7 @@ class MatrixProduct {
   Epilogue epilogue{};
 
   Dim block_rows() const {
-    constexpr Dim kBytes = 384 << 10;
+    constexpr Dim kBytes = 768 << 10;
     if (!packed && !copies_a && !computes_init) return (1024 + tile_rows - 1) / tile_rows * tile_rows;
     return std::clamp<Dim>(kBytes / std::max<Dim>(terms * 4, 1) / tile_rows, 1, 64) * tile_rows;
   }
