@@ -13,9 +13,21 @@ import pytest
 from keras_files import Json, functional, layer, numbers, sequential, write_h5, write_keras
 from networks import Array, in_double, in_onnxruntime, ops
 
-from coverslip import Errc, Error, keras_reader
+from coverslip import Errc, Error, keras_probe, keras_reader
 
 EXACT = 1e-12
+
+
+@pytest.fixture
+def probed() -> None:
+    """Asks for the reading in a process of its own, which takes long for tests that write whole files."""
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads whole files here at once."""
+    if "probed" not in request.fixturenames:
+        monkeypatch.setattr(keras_probe, "check", lambda *_: None)
 
 
 def answer(path: Path, x: Array, wanted: dict[str, tuple[int, ...]] | None = None) -> list[Array]:
@@ -401,7 +413,16 @@ def test_nothing_is_folded_yet(tmp_path: Path) -> None:
     assert ops(graph).count("BatchNormalization") == 1
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.usefixtures("probed")
+def test_a_crash_of_the_library_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    keras_probe.check(b"no HDF5, which Python can catch", "file")
+    monkeypatch.setattr(keras_probe, "_READ_ALL", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    with pytest.raises(Error, match="crashes"):
+        keras_probe.check(b"", "file")
+
+
+@pytest.mark.usefixtures("probed")
+@pytest.mark.parametrize("seed", range(20))
 def test_no_damage_to_config_or_weights_ends_in_anything_but_a_refusal(tmp_path: Path, seed: int) -> None:
     random = np.random.default_rng(seed)
     model, weights = residual_network()

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import h5py
 import numpy as np
 
+from . import keras_probe
 from .errors import Errc, Error
 from .ir import Array
 
@@ -55,6 +56,7 @@ def _load_zip(path: Path) -> KerasFile:
             weights = _member(archive, "model.weights.h5", MAX_WEIGHTS)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise Error(Errc.BadModel, str(path), f"is not a whole .keras archive: {error}") from error
+    keras_probe.check(weights, str(path))
     return KerasFile(config, str(about.get("keras_version", "")), _open(io.BytesIO(weights), str(path)), zipped=True)
 
 
@@ -75,6 +77,7 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 def _load_h5(path: Path) -> KerasFile:
     if path.stat().st_size > MAX_WEIGHTS:
         raise Error(Errc.OverBudget, str(path), f"has more than {MAX_WEIGHTS} bytes")
+    keras_probe.check(path, str(path))
     file = _open(path, str(path))
     text = file.attrs.get("model_config")
     if text is None:
