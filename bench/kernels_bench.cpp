@@ -3,6 +3,7 @@
 
 #include <ctime>
 
+#include "coverslip/ops/identity.hpp"
 #include "coverslip/ops/registry.hpp"
 
 namespace coverslip {

@@ -1,6 +1,7 @@
 // What planning makes of a graph: steps on placed values, grouped into stretches.
 #pragma once
 #include "coverslip/graph/graph.hpp"
+#include "coverslip/ops/identity.hpp"  // the reorder
 #include "coverslip/ops/registry.hpp"
 
 namespace coverslip {
