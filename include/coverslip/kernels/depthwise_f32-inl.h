@@ -15,6 +15,8 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+inline constexpr size_t kDepthwiseRows = 5;
+
 // A panel is one vector of channels. kRows rows share the loads of weights, kVectors panels those of pointers.
 // kWhole: all vectors are; otherwise there is one, of `columns` channels.
 template <size_t kRows, size_t kVectors, bool kWhole>
@@ -93,13 +95,12 @@ void DepthwiseRows(const IndirectF32& conv, size_t m) {
 }
 
 inline void DepthwiseF32(const IndirectF32& conv) {
-  constexpr size_t kRows = 5;
   size_t m = 0;
-  for (; m + kRows <= conv.rows; m += kRows) DepthwiseRows<kRows>(conv, m);
+  for (; m + kDepthwiseRows <= conv.rows; m += kDepthwiseRows) DepthwiseRows<kDepthwiseRows>(conv, m);
   for (; m < conv.rows; ++m) DepthwiseRows<1>(conv, m);
 }
 
-inline constexpr DepthwiseF32Kernels kDepthwiseF32{.columns = hn::MaxLanes(hn::ScalableTag<float>()),
+inline constexpr DepthwiseF32Kernels kDepthwiseF32{.rows = kDepthwiseRows, .columns = hn::MaxLanes(hn::ScalableTag<float>()),
                                                    .run = DepthwiseF32};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE

@@ -135,6 +135,7 @@ inline IndirectConv conv_indirect(const Node& node, const Types& in, const Kerne
   }
   if (conv.depthwise) {
     conv.kernel = kernels.depthwise_f32.run;
+    conv.tile_rows = kernels.depthwise_f32.rows;
     conv.panels = {1, w[0], conv.taps(), static_cast<Dim>(kernels.depthwise_f32.columns)};
   } else {
     conv.kernel = kernels.gemm_f32.run;

@@ -40,8 +40,7 @@ class IndirectConv {
   }
   std::size_t scratch_bytes() const {
     const auto rows = static_cast<std::size_t>(block_rows());
-    return aligned(static_cast<std::size_t>(channels) * sizeof(float)) +
-           (static_cast<std::size_t>(taps()) + 2) * rows * sizeof(void*);
+    return zeros_bytes() + patch_bytes() * rows + (static_cast<std::size_t>(pieces()) + 2) * rows * sizeof(void*);
   }
 
   // `weights` and `bias` are packed; bias and init may be null.
@@ -60,11 +59,30 @@ class IndirectConv {
   }
 
  private:
-  // Rows of A that are computed at once: they stay in the L2 cache while all panels of B pass.
+  // The taps of the last axis that are one piece of a row of A: all of them where there are few channels, as then they lie
+  // side by side, or are copied. Otherwise 1.
+  Dim merged() const {
+    constexpr std::size_t kMostChannels = 96;
+    const std::vector<Dim>& at = axes.back().at;
+    if (depthwise || panels.groups > 1 || at.size() * static_cast<std::size_t>(channels) > kMostChannels) return 1;
+    for (std::size_t tap = 1; tap < at.size(); ++tap)
+      if (at[tap] != at[0] + static_cast<Dim>(tap)) return 1;
+    return std::max<Dim>(static_cast<Dim>(at.size()), 1);
+  }
+  Dim pieces() const { return taps() / merged(); }
+  std::size_t zeros_bytes() const { return aligned(static_cast<std::size_t>(channels * merged()) * sizeof(float)); }
+  std::size_t patch_bytes() const {  // for one row of A
+    return merged() > 1 ? static_cast<std::size_t>(taps() * channels) * sizeof(float) : 0;
+  }
+
+  // Rows of A that are computed at once. If B is small it stays in the L2 cache, and A and C in L1; otherwise A stays in L2
+  // while all of B passes.
   Dim block_rows() const {
-    constexpr Dim kBytes = 768 << 10, kPointers = 8 << 10;
+    constexpr Dim kInner = 32 << 10, kOuter = 768 << 10, kSmall = 256 << 10, kPointers = 8 << 10;
     const auto tile = static_cast<Dim>(tile_rows);
-    const Dim rows = std::min(kBytes / std::max<Dim>(channels * 4, 1), kPointers / std::max<Dim>(taps(), 1));
+    const bool small = panels.floats() * 4 <= kSmall;
+    const Dim bytes = 4 * std::max<Dim>(small ? channels + panels.groups * panels.padded() : channels, 1);
+    const Dim rows = std::min((small ? kInner : kOuter) / bytes, kPointers / std::max<Dim>(taps(), 1));
     return std::max(rows / tile, Dim{1}) * tile;
   }
 
@@ -74,12 +92,15 @@ class IndirectConv {
         const Box& box, std::byte* scratch)
         : conv_(conv), x_(x), y_(y), init_(init), weights_(weights), bias_(bias), outputs_(box[1]) {
       most_ = conv.block_rows();
-      taps_ = conv.taps();
+      merged_ = conv.merged();
+      pieces_ = conv.pieces();
       zeros_ = reinterpret_cast<float*>(scratch);
-      std::fill_n(zeros_, conv.channels, 0.0f);
-      scratch += aligned(static_cast<std::size_t>(conv.channels) * sizeof(float));
+      std::memset(scratch, 0, conv.zeros_bytes());
+      scratch += conv.zeros_bytes();
+      patches_ = reinterpret_cast<float*>(scratch);
+      scratch += conv.patch_bytes() * static_cast<std::size_t>(most_);
       a_ = reinterpret_cast<const float**>(scratch);
-      inits_ = a_ + taps_ * most_;
+      inits_ = a_ + pieces_ * most_;
       c_ = const_cast<float**>(inits_ + most_);
       if (x.shape().elements() > 0) first_x_ = x.as<float>(x.origin());
       if (y.shape().elements() > 0) first_y_ = y.as<float>(y.origin());
@@ -91,8 +112,8 @@ class IndirectConv {
       j.end = std::min(j.end, j.begin + most_ - rows_);
       add_outputs(line, j);
       const std::size_t last = conv_.axes.size() - 1;
-      const auto inner = static_cast<Dim>(conv_.axes[last].at.size());
-      for (Dim outer = 0; outer < taps_; outer += inner) {
+      const Dim inner = static_cast<Dim>(conv_.axes[last].at.size()) / merged_;
+      for (Dim outer = 0; outer < pieces_; outer += inner) {
         Dim offset = (line[0] - x_.origin()[0]) * x_.strides()[0];
         bool inside = true;
         Dim rest = outer / inner;
@@ -103,6 +124,10 @@ class IndirectConv {
           rest /= count;
           inside = inside && at >= 0 && at < taps.inputs;
           offset += (at - x_.origin()[axis + 2]) * x_.strides()[axis + 2];
+        }
+        if (merged_ > 1) {
+          add_merged(outer, offset, inside, j);
+          continue;
         }
         for (Dim tap = 0; tap < inner; ++tap)
           add_tap(a_ + (outer + tap) * most_ + rows_, static_cast<std::size_t>(tap), offset, inside, j);
@@ -120,8 +145,8 @@ class IndirectConv {
                        .a_offset = 0,
                        .rows = static_cast<std::size_t>(rows_),
                        .columns = 0,
-                       .taps = static_cast<std::size_t>(taps_),
-                       .channels = static_cast<std::size_t>(panels.rows / std::max<Dim>(taps_, 1)),
+                       .taps = static_cast<std::size_t>(pieces_),
+                       .channels = static_cast<std::size_t>(panels.rows / std::max<Dim>(pieces_, 1)),
                        .b = nullptr,
                        .bias = nullptr,
                        .init = init_ != nullptr ? inits_ : nullptr,
@@ -158,7 +183,7 @@ class IndirectConv {
       const auto fill = [&](auto** to, auto* first, const View& view) {
         const Dim stride = view.strides()[last + 2];
         first += place(view, line, conv_.axes) + (taps.first + j.begin * taps.step - view.origin()[last + 2]) * stride;
-        for (Dim i = 0; i < j.extent(); ++i) to[rows_ + i] = first + i * taps.step * stride;
+        series(to + rows_, first, taps.step * stride, j.extent());
       };
       fill(c_, first_y_, y_);
       if (init_ == nullptr) return;
@@ -167,19 +192,65 @@ class IndirectConv {
       fill(inits_, first_init_ + channel, *init_);
     }
 
+    // n pointers, `step` floats apart.
+    template <class T>
+    static T** series(T** to, T* first, Dim step, Dim n) {
+      for (; n > 0; --n, first += step) *to++ = first;
+      return to;
+    }
+
     void add_tap(const float** to, std::size_t tap, Dim offset, bool inside, const Range& j) const {
       const std::size_t last = conv_.axes.size() - 1;
       const AxisTaps& taps = conv_.axes[last];
       const Dim stride = x_.strides()[last + 2];
       const Range held = inside ? taps.inside(tap, j) : Range{j.end, j.end};
-      for (Dim i = j.begin; i < held.begin; ++i) *to++ = zeros_;
+      to = series<const float>(to, zeros_, 0, held.begin - j.begin);
       if (held.extent() > 0) {
         offset += (taps.at[tap] + held.begin * taps.stride - x_.origin()[last + 2]) * stride;
-        const float* x = first_x_ + offset;
-        const Dim step = taps.stride * stride;
-        for (Dim i = 0; i < held.extent(); ++i) *to++ = x + i * step;
+        to = series(to, first_x_ + offset, taps.stride * stride, held.extent());
       }
-      for (Dim i = held.end; i < j.end; ++i) *to++ = zeros_;
+      series<const float>(to, zeros_, 0, j.end - held.end);
+    }
+
+    // All taps of the last axis as one piece: where it lies if nothing of it is padding, else in a copy.
+    void add_merged(Dim piece, Dim offset, bool inside, const Range& j) {
+      const float** to = a_ + piece * most_ + rows_;
+      if (!inside) {
+        series<const float>(to, zeros_, 0, j.extent());
+        return;
+      }
+      const std::size_t last = conv_.axes.size() - 1;
+      const AxisTaps& taps = conv_.axes[last];
+      const Dim stride = x_.strides()[last + 2];
+      Range whole{j.end, j.end};
+      if (stride == conv_.channels) {
+        whole = taps.inside(0, j);
+        whole.end = std::max(whole.begin, taps.inside(taps.at.size() - 1, j).end);
+      }
+      offset += (taps.at[0] - x_.origin()[last + 2]) * stride;
+      const Dim floats = merged_ * conv_.channels, step = taps.stride * stride;
+      float* patch = patches_ + (rows_ * pieces_ + piece) * floats;
+      for (Dim i = j.begin; i < j.end; ++i) {
+        if (i == whole.begin && whole.extent() > 0) {
+          to = series(to, first_x_ + (offset + i * step), step, whole.extent());
+          patch += whole.extent() * pieces_ * floats;
+          i = whole.end;
+          if (i == j.end) break;
+        }
+        *to++ = patch;
+        copy_taps(taps.at[0] + i * taps.stride, offset + i * step, patch);
+        patch += pieces_ * floats;
+      }
+    }
+
+    void copy_taps(Dim at, Dim offset, float* patch) const {
+      const std::size_t last = conv_.axes.size() - 1;
+      const Dim inputs = conv_.axes[last].inputs, stride = x_.strides()[last + 2], channels = conv_.channels;
+      for (Dim tap = 0; tap < merged_; ++tap, patch += channels) {
+        const bool held = at + tap >= 0 && at + tap < inputs;
+        const float* x = held ? first_x_ + (offset + tap * stride) : zeros_;
+        for (Dim c = 0; c < channels; ++c) patch[c] = x[c];
+      }
     }
 
     const IndirectConv& conv_;
@@ -188,8 +259,8 @@ class IndirectConv {
     const View* init_;
     const float *weights_, *bias_;
     Range outputs_;
-    Dim most_ = 0, taps_ = 0, rows_ = 0;  // rows_: of A that are ready
-    float* zeros_ = nullptr;
+    Dim most_ = 0, merged_ = 1, pieces_ = 0, rows_ = 0;  // rows_: of A that are ready
+    float *zeros_ = nullptr, *patches_ = nullptr;
     const float** a_ = nullptr;
     const float** inits_ = nullptr;
     float** c_ = nullptr;
