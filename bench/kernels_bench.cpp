@@ -1,40 +1,13 @@
-// Times of every candidate of every operator on every target, from the operators' own cases, against the peak of a core.
+// Times of every candidate of every operator on every target, from the operators' own cases, and their share of the peak.
 #include <benchmark/benchmark.h>
-
-#include <ctime>
 
 #include "coverslip/ops/identity.hpp"
 #include "coverslip/ops/registry.hpp"
+#include "measure.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 namespace {
-
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-template <class F>
-double seconds_of(F&& f) {
-  const double begin = cpu_seconds();
-  f();
-  return cpu_seconds() - begin;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-// Multiply-adds per second of the register-only loop, for about a tenth of a millisecond.
-double peak(const KernelTable& kernels) {
-  const std::size_t rounds = 1500 * kernels.f32_lanes;
-  return static_cast<double>(rounds * kernels.peak.multiply_adds_per_round) /
-         seconds_of([&] { benchmark::DoNotOptimize(kernels.peak.multiply_adds(rounds)); });
-}
 
 // The times of one call, and of the peak beside it: a clock that changes its frequency changes both.
 template <class F>
@@ -47,7 +20,8 @@ void measure(benchmark::State& state, const KernelTable& kernels, double multipl
     const double most = peak(kernels);
     const double seconds = seconds_of([&] {
                              for (int i = 0; i < calls; ++i) call();
-                           }) / calls;
+                           }) /
+                           calls;
     state.SetIterationTime(seconds);
     rates.push_back(multiply_adds / seconds);
     shares.push_back(multiply_adds / seconds / most);
@@ -83,7 +57,8 @@ class Run {
     for (std::size_t i = 0; i < values_.size(); ++i) prepare_input(i);
     for (std::size_t i = 0; i < outputs_of_.size(); ++i) {
       memory_.push_back(allocate(outputs_of_[i].bytes()));
-      outputs_.emplace_back(memory_.back().get(), outputs_of_[i].dtype, step_->outputs.at(i), Box(outputs_of_[i].shape));
+      outputs_.emplace_back(memory_.back().get(), outputs_of_[i].dtype, step_->outputs.at(i),
+                            Box(outputs_of_[i].shape));
     }
     scratch_ = allocate(step_->scratch_bytes);
     box_ = Box(outputs_of_[0].shape);
@@ -138,7 +113,8 @@ std::string words(const Case& c) {
   for (const char* key : {"strides", "group"})
     if (const auto it = c.attributes.find(key); it != c.attributes.end()) {
       if (const Dim* number = std::get_if<Dim>(&it->second)) text += std::string("_") + key + std::to_string(*number);
-      if (const auto* list = std::get_if<std::vector<Dim>>(&it->second)) text += std::string("_") + key + std::to_string((*list)[0]);
+      if (const auto* list = std::get_if<std::vector<Dim>>(&it->second))
+        text += std::string("_") + key + std::to_string((*list)[0]);
     }
   return text;
 }
@@ -164,7 +140,8 @@ void add_all(const KernelTable& kernels) {
     state.counters["GFLOP/s"] = 2e-9 * median(rates);
   })->Iterations(100);
   for (const Dim n : {512, 768, 1024})
-    add("gemm/" + target + "/" + std::to_string(n), *find_op("MatMul"), {"MatMul", {}, {data({n, n}), weights({n, n})}}, kernels, 0);
+    add("gemm/" + target + "/" + std::to_string(n), *find_op("MatMul"), {"MatMul", {}, {data({n, n}), weights({n, n})}},
+        kernels, 0);
   for (const auto family : kFamilies)
     for (const OpDef& op : family) {
       if (op.cases == nullptr || op.plan == nullptr) continue;

@@ -26,8 +26,10 @@ HWY_INLINE void DepthwiseTile(const IndirectF32& conv, size_t m, size_t n, size_
   using V = hn::Vec<decltype(d)>;
   constexpr size_t kLanes = hn::MaxLanes(d);
   const auto load = [&](const float* x) HWY_ATTR {
-    if constexpr (kWhole) return hn::LoadU(d, x);
-    else return hn::LoadN(d, x, columns);
+    if constexpr (kWhole)
+      return hn::LoadU(d, x);
+    else
+      return hn::LoadN(d, x, columns);
   };
   V sum[kRows][kVectors];
 #pragma GCC unroll 16
@@ -74,8 +76,10 @@ HWY_INLINE void DepthwiseTile(const IndirectF32& conv, size_t m, size_t n, size_
 #pragma GCC unroll 16
     for (size_t v = 0; v < kVectors; ++v) {
       float* c = conv.c[m + i] + conv.c_offset + n + v * kLanes;
-      if constexpr (kWhole) hn::StoreU(sum[i][v], d, c);
-      else hn::StoreN(sum[i][v], d, c, columns);
+      if constexpr (kWhole)
+        hn::StoreU(sum[i][v], d, c);
+      else
+        hn::StoreN(sum[i][v], d, c, columns);
     }
   if (clips || epilogue.activation == Activation::None) return;
   for (size_t i = 0; i < kRows; ++i)
@@ -100,8 +104,8 @@ inline void DepthwiseF32(const IndirectF32& conv) {
   for (; m < conv.rows; ++m) DepthwiseRows<1>(conv, m);
 }
 
-inline constexpr DepthwiseF32Kernels kDepthwiseF32{.rows = kDepthwiseRows, .columns = hn::MaxLanes(hn::ScalableTag<float>()),
-                                                   .run = DepthwiseF32};
+inline constexpr DepthwiseF32Kernels kDepthwiseF32{
+    .rows = kDepthwiseRows, .columns = hn::MaxLanes(hn::ScalableTag<float>()), .run = DepthwiseF32};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

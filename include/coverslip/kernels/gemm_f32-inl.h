@@ -156,8 +156,8 @@ inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
   for (size_t m = 0; m < rows; ++m) ActivateRow(c[m] + args.c_offset, args.columns, end.after);
 }
 
-// Panels of B outermost. A block of K is several taps or a part of one; C holds the sums between blocks, so that they are
-// the same as without.
+// Panels of B outermost. A block of K is several taps or a part of one; C holds the sums between blocks, which changes no
+// bit of them.
 inline void GemmF32(const IndirectF32& gemm) {
   constexpr size_t kDepth = 1024;
   const TileEnd end = TileEndOf(gemm.epilogue);
@@ -173,10 +173,20 @@ inline void GemmF32(const IndirectF32& gemm) {
       for (size_t part = 0; part < parts; ++part) {
         const size_t k = part * gemm.channels / parts, channels = (part + 1) * gemm.channels / parts - k;
         const bool first = t == 0 && part == 0, last = t + taps == gemm.taps && part + 1 == parts;
-        RunPanel({.a = gemm.a + t * gemm.a_rows, .a_rows = gemm.a_rows, .a_offset = gemm.a_offset + k, .tiles = 0,
-                  .taps = taps, .channels = channels, .b = b, .bias = first ? bias : nullptr,
-                  .from = first ? gemm.init : gemm.c, .c = gemm.c, .c_offset = gemm.c_offset + n,
-                  .columns = std::min(kTileColumns, gemm.columns - n), .least = 0, .most = 0},
+        RunPanel({.a = gemm.a + t * gemm.a_rows,
+                  .a_rows = gemm.a_rows,
+                  .a_offset = gemm.a_offset + k,
+                  .tiles = 0,
+                  .taps = taps,
+                  .channels = channels,
+                  .b = b,
+                  .bias = first ? bias : nullptr,
+                  .from = first ? gemm.init : gemm.c,
+                  .c = gemm.c,
+                  .c_offset = gemm.c_offset + n,
+                  .columns = std::min(kTileColumns, gemm.columns - n),
+                  .least = 0,
+                  .most = 0},
                  gemm.rows, last ? end : TileEnd{});
         b += taps * channels * kTileColumns;
       }

@@ -59,7 +59,7 @@ class IndirectConv {
   }
 
  private:
-  // The taps of the last axis that are one piece of a row of A: all of them where there are few channels, as then they lie
+  // The taps of the last axis that are one piece of a row of A. All of them where there are few channels: then they lie
   // side by side, or are copied. Otherwise 1.
   Dim merged() const {
     constexpr std::size_t kMostChannels = 96;
@@ -75,7 +75,7 @@ class IndirectConv {
     return merged() > 1 ? static_cast<std::size_t>(taps() * channels) * sizeof(float) : 0;
   }
 
-  // Rows of A that are computed at once. If B is small it stays in the L2 cache, and A and C in L1; otherwise A stays in L2
+  // Rows of A that are computed at once. A small B stays in the L2 cache, with A and C in L1; otherwise A stays in L2
   // while all of B passes.
   Dim block_rows() const {
     constexpr Dim kInner = 32 << 10, kOuter = 768 << 10, kSmall = 256 << 10, kPointers = 8 << 10;
