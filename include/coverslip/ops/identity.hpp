@@ -5,9 +5,6 @@
 
 namespace coverslip::inline v0::ops {
 
-// Between any two layouts.
-inline void copy_or_reorder(const View& from, View& to, const Box& box) { copy_box(from, to, box); }
-
 inline void identity(const Node&, Inputs in, Outputs out) { copy_box(in[0], out[0], out[0].held()); }
 
 inline Step copy_step(const TensorType& type, Layout from, Layout to) {

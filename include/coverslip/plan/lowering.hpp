@@ -55,7 +55,7 @@ class Lowering {
     Tensor to(constant.type());
     const Box whole(constant.shape());
     View view(to.data(), to.dtype(), Layout::ChannelsLast, whole);
-    ops::copy_or_reorder(constant.view(), view, whole);
+    ops::copy_box(constant.view(), view, whole);
     return to;
   }
 
