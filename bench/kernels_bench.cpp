@@ -1,4 +1,5 @@
-// Times of every candidate of every operator on every target, from the operators' own cases, and their share of the peak.
+// Times of every candidate of every operator on every target, from the operators' own cases, and their share of the
+// peak.
 #include <benchmark/benchmark.h>
 
 #include "coverslip/ops/identity.hpp"

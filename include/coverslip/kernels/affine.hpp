@@ -6,8 +6,8 @@
 namespace coverslip {
 inline namespace v0 {
 
-// y = activation((x - mean) * scale + bias). The parameters belong to the elements of a row, the same ones for all rows,
-// or else (`single`) one of each to a whole row; `step` then leads to those of the next row.
+// y = activation((x - mean) * scale + bias). The parameters belong to the elements of a row, the same ones for all
+// rows, or else (`single`) one of each to a whole row; `step` then leads to those of the next row.
 struct AffineParameters {
   const float *mean, *scale, *bias;
   bool single = false;

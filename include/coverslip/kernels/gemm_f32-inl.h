@@ -156,8 +156,8 @@ inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
   for (size_t m = 0; m < rows; ++m) ActivateRow(c[m] + args.c_offset, args.columns, end.after);
 }
 
-// Panels of B outermost. A block of K is several taps or a part of one; C holds the sums between blocks, which changes no
-// bit of them.
+// Panels of B outermost. A block of K is several taps or a part of one; C holds the sums between blocks, which changes
+// no bit of them.
 inline void GemmF32(const IndirectF32& gemm) {
   constexpr size_t kDepth = 1024;
   const TileEnd end = TileEndOf(gemm.epilogue);

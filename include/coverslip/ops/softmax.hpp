@@ -1,5 +1,7 @@
 // Softmax along one axis.
 #pragma once
+#include <cmath>
+
 #include "coverslip/ops/axes.hpp"
 #include "coverslip/ops/elementwise.hpp"
 
