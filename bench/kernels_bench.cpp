@@ -2,8 +2,8 @@
 // peak.
 #include <benchmark/benchmark.h>
 
-#include "coverslip/ops/identity.hpp"
 #include "coverslip/ops/registry.hpp"
+#include "coverslip/ops/shapes/identity.hpp"
 #include "measure.hpp"
 
 namespace coverslip {
@@ -143,16 +143,15 @@ void add_all(const KernelTable& kernels) {
   for (const Dim n : {512, 768, 1024})
     add("gemm/" + target + "/" + std::to_string(n), *find_op("MatMul"), {"MatMul", {}, {data({n, n}), weights({n, n})}},
         kernels, 0);
-  for (const auto family : kFamilies)
-    for (const OpDef& op : family) {
-      if (op.cases == nullptr || op.plan == nullptr) continue;
-      for (const Case& c : op.cases()) {
-        if (!c.bench || c.op != op.name) continue;
-        const std::string name = std::string(op.name) + "/" + target + "/" + words(c);
-        const Run run(op, c, kernels);
-        for (std::size_t i = 0; i < run.steps().size(); ++i) add(name + "/" + run.steps()[i].kernel, op, c, kernels, i);
-      }
+  for_each_op([&](const OpDef& op) {
+    if (op.cases == nullptr || op.plan == nullptr) return;
+    for (const Case& c : op.cases()) {
+      if (!c.bench || c.op != op.name) continue;
+      const std::string name = std::string(op.name) + "/" + target + "/" + words(c);
+      const Run run(op, c, kernels);
+      for (std::size_t i = 0; i < run.steps().size(); ++i) add(name + "/" + run.steps()[i].kernel, op, c, kernels, i);
     }
+  });
 }
 
 }  // namespace

@@ -11,8 +11,7 @@ namespace {
 
 std::vector<std::string> names() {
   std::vector<std::string> all;
-  for (const auto family : kFamilies)
-    for (const OpDef& op : family) all.emplace_back(op.name);
+  for_each_op([&](const OpDef& op) { all.emplace_back(op.name); });
   std::sort(all.begin(), all.end());
   return all;
 }

@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 
-#include "coverslip/graph/node.hpp"
+#include "coverslip/graph/graph.hpp"
 #include "coverslip/kernels/table.hpp"
 
 namespace coverslip {
@@ -99,6 +99,13 @@ struct OpDef {
   void (*magnitudes)(const Node&, Inputs, Outputs) = nullptr;
   std::vector<Case> (*cases)() = nullptr;
   bool of_types = false;  // the outputs follow from the input types alone (Shape): known when planning
+  // Bit i: `infer` must know what input i holds (Reshape's shape, NonZero's x). Where that depends on data, the plan
+  // stops before the node, runs, and plans on; so `infer` and `plan` always find such an input among the constants.
+  std::uint32_t of_contents = 0;
+  // The same node as a graph of others, planned instead of it: Split is some Slices, GroupNormalization sums, their
+  // combination, and a scaling. Its inputs and outputs are parallel to the node's. None, or no function: the node is
+  // planned as it is.
+  std::optional<Graph> (*expand)(const Node&, const Types&, Constants) = nullptr;
 };
 
 // `in` is parallel to node.inputs; checks the number, and that the first `least` are there.

@@ -1,8 +1,8 @@
 // What planning makes of a graph: steps on placed values, grouped into stretches.
 #pragma once
 #include "coverslip/graph/graph.hpp"
-#include "coverslip/ops/identity.hpp"  // the reorder
 #include "coverslip/ops/registry.hpp"
+#include "coverslip/ops/shapes/identity.hpp"  // the reorder
 
 namespace coverslip {
 inline namespace v0 {

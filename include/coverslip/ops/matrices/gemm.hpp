@@ -3,7 +3,7 @@
 #include <bit>
 
 #include "coverslip/ops/fused.hpp"
-#include "coverslip/ops/matmul.hpp"
+#include "coverslip/ops/matrices/matmul.hpp"
 
 namespace coverslip::inline v0::ops {
 

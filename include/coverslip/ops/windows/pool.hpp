@@ -3,7 +3,7 @@
 #include <array>
 
 #include "coverslip/ops/elementwise.hpp"
-#include "coverslip/ops/window.hpp"
+#include "coverslip/ops/windows/window.hpp"
 
 namespace coverslip::inline v0::ops {
 

@@ -6,7 +6,7 @@
 #include "coverslip/ops/axes.hpp"
 #include "coverslip/ops/copy.hpp"
 #include "coverslip/ops/elementwise.hpp"
-#include "coverslip/ops/resize_axis.hpp"
+#include "coverslip/ops/windows/resize_axis.hpp"
 
 namespace coverslip::inline v0::ops {
 

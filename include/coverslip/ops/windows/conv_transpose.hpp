@@ -1,7 +1,7 @@
 // Transposed convolution: X [N,C,...], W [C,K/groups,...], optionally B [K] give Y [N,K,...], with an activation of
 // ours.
 #pragma once
-#include "coverslip/ops/conv.hpp"
+#include "coverslip/ops/windows/conv.hpp"
 
 namespace coverslip::inline v0::ops {
 

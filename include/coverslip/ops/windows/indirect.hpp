@@ -1,6 +1,6 @@
 // Convolution as a matrix product whose rows are found by pointers: which input elements the outputs of a box read.
 #pragma once
-#include "coverslip/ops/panels.hpp"
+#include "coverslip/ops/matrices/panels.hpp"
 
 namespace coverslip::inline v0::ops {
 

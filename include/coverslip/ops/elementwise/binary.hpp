@@ -1,7 +1,7 @@
 // Add, Sub, Mul, Div: two inputs, broadcast to each other as NumPy does it. Add may carry an activation.
 #pragma once
-#include "coverslip/ops/cast.hpp"
 #include "coverslip/ops/elementwise.hpp"
+#include "coverslip/ops/elementwise/cast.hpp"
 #include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/nest.hpp"
 

@@ -1,7 +1,7 @@
 // MatMul: A [...,M,K] times B [...,K,N], leading axes broadcast against each other; a vector is a matrix of one row or
 // column.
 #pragma once
-#include "coverslip/ops/matrix_product.hpp"
+#include "coverslip/ops/matrices/matrix_product.hpp"
 
 namespace coverslip::inline v0::ops {
 

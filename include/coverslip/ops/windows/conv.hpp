@@ -1,11 +1,11 @@
 // Convolution over any number of spatial axes: X [N,C,...], W [K,C/groups,...], optionally B [K] and a residual give Y
 // [N,K,...].
 #pragma once
-#include "coverslip/ops/conv_cases.hpp"
 #include "coverslip/ops/cost.hpp"
 #include "coverslip/ops/fused.hpp"
-#include "coverslip/ops/indirect.hpp"
-#include "coverslip/ops/window.hpp"
+#include "coverslip/ops/windows/conv_cases.hpp"
+#include "coverslip/ops/windows/indirect.hpp"
+#include "coverslip/ops/windows/window.hpp"
 
 namespace coverslip::inline v0::ops {
 

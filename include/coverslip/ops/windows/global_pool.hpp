@@ -1,6 +1,6 @@
 // GlobalAveragePool: the mean of each channel over all spatial axes.
 #pragma once
-#include "coverslip/ops/pool.hpp"
+#include "coverslip/ops/windows/pool.hpp"
 
 namespace coverslip::inline v0::ops {
 

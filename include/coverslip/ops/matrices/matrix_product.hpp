@@ -1,7 +1,7 @@
 // The product of two matrices, or of many, on the matrix kernel: what Gemm and MatMul have in common.
 #pragma once
 #include "coverslip/ops/cost.hpp"
-#include "coverslip/ops/panels.hpp"
+#include "coverslip/ops/matrices/panels.hpp"
 
 namespace coverslip::inline v0::ops {
 

@@ -1,0 +1,16 @@
+// The group of operators `matrices`: products of matrices.
+#pragma once
+#include "coverslip/ops/matrices/gemm.hpp"
+#include "coverslip/ops/matrices/matmul.hpp"
+#include "coverslip/ops/registry.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+inline constexpr Family kMatricesFamilies[] = {
+    ops::kGemm,
+};
+extern constinit const Group kMatrices{"matrices", kMatricesFamilies};
+
+}  // namespace v0
+}  // namespace coverslip

@@ -1,0 +1,15 @@
+// The group of operators `norms`: normalizations.
+#pragma once
+#include "coverslip/ops/norms/batch_norm.hpp"
+#include "coverslip/ops/registry.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+inline constexpr Family kNormsFamilies[] = {
+    ops::kBatchNorm,
+};
+extern constinit const Group kNorms{"norms", kNormsFamilies};
+
+}  // namespace v0
+}  // namespace coverslip
