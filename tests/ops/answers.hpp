@@ -8,25 +8,43 @@
 namespace coverslip {
 inline namespace v0 {
 
+inline bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16; }
+
+inline double float_at(const View& view, const Index& at) {
+  if (view.dtype() == DType::f16) return to_float(*view.as<Float16>(at));
+  if (view.dtype() == DType::bf16) return to_float(*view.as<BFloat16>(at));
+  return *view.as<float>(at);
+}
+
+// What two numbers that are nearly the same may differ by after both were rounded to this type.
+inline double rounding_of(DType dtype, double size) {
+  if (dtype == DType::f16) return std::max(size * 0x1p-10, 0x1p-24);
+  return dtype == DType::bf16 ? size * 0x1p-7 : 0;
+}
+
 // |got - want| <= tolerance * magnitude for floats, and the same bits for all else.
-inline void check_values(const Sample& s, const Step& step, const View& got, const Tensor& want) {
-  const double tolerance = s.tolerance(step);
-  if (got.dtype() != DType::f32) {
+inline void check_values(double tolerance, const View& got, const Tensor& want, const Tensor& magnitudes) {
+  if (!is_float(got.dtype())) {
     REQUIRE(same_elements(got, want.view(), got.held()));
     return;
   }
-  const Tensor sizes = tolerance > 0 ? s.magnitudes() : Tensor();
   for_each(got.held(), [&](const Index& at) {
-    const double y = *got.as<float>(at), r = *want.view().as<float>(at);
+    const double y = float_at(got, at), r = float_at(want.view(), at);
     if (y == r || (std::isnan(y) && std::isnan(r))) return;
-    const double size = tolerance > 0 ? std::max(std::abs(r), double{*sizes.view().as<float>(at)}) : 0;
-    if (std::abs(y - r) <= tolerance * size) return;
+    const double size = tolerance > 0 ? std::max(std::abs(r), float_at(magnitudes.view(), at)) : 0;
+    if (std::abs(y - r) <= tolerance * size + (tolerance > 0 ? rounding_of(got.dtype(), std::abs(r)) : 0)) return;
     CAPTURE(to_string(Shape(std::span<const Dim>(at.begin(), at.rank()))));
     CAPTURE(y);
     CAPTURE(r);
     CAPTURE(size);
     FAIL_CHECK("beyond tolerance " << tolerance);
   });
+}
+
+// Of the first output.
+inline void check_values(const Sample& s, const Step& step, const View& got, const Tensor& want) {
+  const double tolerance = s.tolerance(step);
+  check_values(tolerance, got, want, tolerance > 0 ? s.magnitudes().front() : Tensor());
 }
 
 // The reference's answer. All inputs are constants, so that candidates which want to know them exist.

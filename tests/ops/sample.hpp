@@ -31,8 +31,14 @@ inline Tensor numbers(const TensorType& type, float from) {
 }
 
 inline Tensor magnitudes_of(Tensor t) {
-  if (t.data() != nullptr && t.dtype() == DType::f32)  // no data: absent
+  if (t.data() == nullptr) return t;  // absent
+  const auto without_sign = [&]<class T>(std::span<T> values, std::uint16_t sign) {
+    for (T& x : values) x.bits = static_cast<std::uint16_t>(x.bits & ~sign);
+  };
+  if (t.dtype() == DType::f32)
     for (float& x : t.values<float>()) x = std::abs(x);
+  if (t.dtype() == DType::f16) without_sign(t.values<Float16>(), 0x8000);
+  if (t.dtype() == DType::bf16) without_sign(t.values<BFloat16>(), 0x8000);
   return t;
 }
 
@@ -51,14 +57,17 @@ class Sample {
     }
     for (std::size_t i = 0; i < c.operands.size(); ++i)
       constants_.push_back(c.operands[i].kind == Operand::Kind::Constant ? &inputs_[i] : nullptr);
+    for (std::size_t i = 0; i < c.outputs; ++i) node_.outputs.push_back(c.operands.size() + i);
     outputs_ = op.infer(node_, types_, constants_);
-    for (std::size_t i = 0; i < outputs_.size(); ++i) node_.outputs.push_back(c.operands.size() + i);
   }
   Sample(const Sample&) = delete;  // constants_ points into inputs_
   Sample& operator=(const Sample&) = delete;
 
   const Node& node() const { return node_; }
   const Types& types() const { return types_; }
+  const std::vector<Tensor>& inputs() const { return inputs_; }
+  bool is_constant(std::size_t input) const { return constants_[input] != nullptr; }
+  const Types& outputs() const { return outputs_; }
   const TensorType& output() const { return outputs_.at(0); }
   std::vector<Step> candidates(const KernelTable& kernels) const {
     return op_.plan == nullptr ? std::vector<Step>{} : op_.plan(node_, types_, constants_, PlanContext{kernels});
@@ -72,10 +81,13 @@ class Sample {
 
   // The first output as the reference makes it from buffers of that kind.
   Tensor reference(Layout layout = Layout::Planar, Room room = Room::Exact) const {
+    return std::move(references(layout, room).front());
+  }
+  std::vector<Tensor> references(Layout layout = Layout::Planar, Room room = Room::Exact) const {
     return evaluate(op_.reference, node_, inputs_, layout, room);
   }
-  // What rounding errors are measured by.
-  Tensor magnitudes() const {
+  // What rounding errors of each output are measured by.
+  std::vector<Tensor> magnitudes() const {
     if (op_.magnitudes != nullptr) return evaluate(op_.magnitudes, node_, inputs_, Layout::Planar, Room::Exact);
     Node plain = node_;
     for (const char* key : {"activation", "activation_alpha", "activation_beta"}) plain.attributes.erase(key);
@@ -111,10 +123,24 @@ class Sample {
   Buffer make_output(const Step& step, const Box& box, Room room) const {
     return Buffer(output().dtype, step.outputs.at(0), box, room);
   }
-  void run(const Step& step, std::span<const View> inputs, View& output, const Box& box) const {
+  // All outputs after the first, whole.
+  std::list<Buffer> make_others(const Step& step, Room room) const {
+    std::list<Buffer> others;
+    for (std::size_t i = 1; i < outputs_.size(); ++i)
+      others.emplace_back(outputs_[i].dtype, step.outputs.at(i), Box(outputs_[i].shape), room);
+    return others;
+  }
+  void run(const Step& step, std::span<const View> inputs, View& output, std::list<Buffer>& others,
+           const Box& box) const {
     const Bytes scratch = allocate(step.scratch_bytes);
     std::memset(scratch.get(), static_cast<int>(kPoison), step.scratch_bytes);
-    step.run(inputs, {&output, 1}, box, scratch.get());
+    std::vector<View> made{output};
+    for (const Buffer& other : others) made.push_back(other.view);
+    step.run(inputs, made, box, scratch.get());
+  }
+  void run(const Step& step, std::span<const View> inputs, View& output, const Box& box) const {
+    std::list<Buffer> others = make_others(step, Room::Exact);
+    run(step, inputs, output, others, box);
   }
   Buffer run(const Step& step, const Box& box, Room room) const {
     const Fed fed = feed(step, box, room);
@@ -125,7 +151,8 @@ class Sample {
 
  private:
   using Reference = void (*)(const Node&, Inputs, Outputs);
-  Tensor evaluate(Reference f, const Node& node, const std::vector<Tensor>& inputs, Layout layout, Room room) const {
+  std::vector<Tensor> evaluate(Reference f, const Node& node, const std::vector<Tensor>& inputs, Layout layout,
+                               Room room) const {
     std::list<Buffer> buffers;
     std::vector<View> views;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -142,10 +169,12 @@ class Sample {
     for (const TensorType& type : outputs_)
       made.push_back(results.emplace_back(type.dtype, layout, Box(type.shape), room).view);
     f(node, views, made);
-    Tensor first(output());
-    View to = first.view();
-    copy_elements(made[0], to, to.held());
-    return first;
+    std::vector<Tensor> tensors;
+    for (const View& from : made) {
+      View to = tensors.emplace_back(TensorType{from.dtype(), from.shape()}).view();
+      copy_elements(from, to, to.held());
+    }
+    return tensors;
   }
 
   const OpDef& op_;

@@ -21,7 +21,7 @@ Graph chain(int length) {
 
 Plan lowered(const Graph& graph, PackStore& packs) {
   const PlanContext context{*supported_kernels().front()};
-  Typing typing(graph, context, {});
+  Typing typing(graph, context, first_entry(graph, {}));
   const Choice choice(typing.plan, typing.nodes);
   return Lowering(std::move(typing.plan), typing.nodes, choice, packs).take();
 }

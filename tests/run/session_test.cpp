@@ -99,3 +99,49 @@ TEST_CASE("what does not fit into max_memory is refused before it starts, with t
     CHECK(same_bits(session.run(ramp(kPicture)), Session(model).run(ramp(kPicture))));
   }
 }
+
+TEST_CASE("where a shape depends on data, a run plans on when the data is there") {
+  Graph g;
+  const ValueId x = g.input({DType::f32, {2, 6}}, "x"), shape = g.input({DType::i64, {2}}, "shape");
+  const ValueId minus_one = g.constant(Tensor({1}, {std::int64_t{-1}}));
+  const ValueId half = g.append("LeakyRelu", "half", {x}, {{"alpha", 0.5f}});
+  const ValueId reshaped = g.append("Reshape", "reshape", {half, shape});
+  const ValueId flat = g.append("Reshape", "flat", {reshaped, minus_one});
+  const ValueId again = g.append("Reshape", "again", {flat, g.append("Shape", "size", {reshaped})});
+  g.outputs = {again, half, shape};
+  const Model model(g);
+  Session session(model, {.threads = 2});
+  const Tensor picture = ramp({DType::f32, {2, 6}});
+  const Tensor want = Session(model).run(std::array{picture, Tensor({2}, {std::int64_t{2}, std::int64_t{6}})})[1];
+  for (const Shape& to : {Shape{3, 4}, {4, 3}, {12, 1}, {3, 4}, {1, 12}}) {
+    const Tensor list({2}, {to[0], to[1]});
+    const std::vector<Tensor> got = session.run(std::array{picture, list});
+    REQUIRE(got.size() == 3);
+    CHECK(got[0].shape() == to);
+    CHECK(std::ranges::equal(got[0].values<float>(), want.values<float>()));
+    CHECK(same_bits(got[1], want));
+    CHECK(same_bits(got[2], list));
+  }
+  CHECK(session.describe().find("Reshape 'reshape': planned, with all after it, when its input is known") !=
+        std::string::npos);
+  CHECK(session.profile(std::array{picture, Tensor({2}, {std::int64_t{3}, std::int64_t{4}})}).size() > 2);
+  CHECK_THROWS_AS(session.run(std::array{picture, Tensor({2}, {std::int64_t{5}, std::int64_t{4}})}), Error);
+  CHECK(session.run(std::array{picture, Tensor({2}, {std::int64_t{6}, std::int64_t{2}})})[0].shape() == Shape{6, 2});
+}
+
+TEST_CASE("what a plan works out is packed for that plan alone") {
+  Graph g;
+  const ValueId x = g.input({DType::f32, {1, kFree, 4, 4}}, "x");
+  const ValueId sizes = g.append("Cast", "sizes", {g.append("Shape", "shape", {x})}, {{"to", Dim{1}}});
+  const ValueId column = g.constant(Tensor({2}, {std::int64_t{4}, std::int64_t{1}}));
+  g.outputs = {g.append("MatMul", "product", {x, g.append("Reshape", "weights", {sizes, column})})};
+  Session session{Model(g)};
+  for (Dim c = 1; c < 40; ++c) {  // more plans than are kept
+    const Tensor picture = ramp({DType::f32, {1, c, 4, 4}}), y = session.run(picture);
+    for (std::size_t i = 0; i < y.values<float>().size(); ++i) {
+      const auto row = picture.values<float>().subspan(4 * i, 4);
+      REQUIRE(y.values<float>()[i] ==
+              doctest::Approx(row[0] + row[1] * static_cast<float>(c) + 4 * row[2] + 4 * row[3]));
+    }
+  }
+}

@@ -83,7 +83,8 @@ struct Case {
   std::string op;
   Attributes attributes{};
   std::vector<Operand> operands{};
-  bool bench = false;  // big enough to be worth timing (and too big for the slow tests)
+  bool bench = false;       // big enough to be worth timing (and too big for the slow tests)
+  std::size_t outputs = 1;  // that the node names
 };
 
 struct OpDef {

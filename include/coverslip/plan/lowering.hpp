@@ -44,7 +44,9 @@ class Lowering {
                  const std::function<Tensor(const Tensor&)>& pack) {
     const auto [it, is_new] = packed_.try_emplace({v, packing}, plan_.values.size());
     if (is_new) {
-      const Tensor& tensor = packs_.get(constant, packing, pack);
+      const Tensor& tensor = plan_.values[v].folded
+                                 ? *plan_.folded.emplace_back(std::make_shared<const Tensor>(pack(constant)))
+                                 : packs_.get(constant, packing, pack);
       plan_.values.push_back({.type = tensor.type(), .home = Home::Constant, .constant = &tensor});
       plan_.packed_bytes += tensor.type().bytes();
     }

@@ -14,6 +14,7 @@ struct PlannedValue {
   Layout layout = Layout::Planar;
   Home home = Home::Arena;
   const Tensor* constant = nullptr;
+  bool folded = false;  // the constant belongs to the plan, not to the graph
 
   // Where a whole value lies: in its own memory (inside == its own id), or inside that of another value.
   ValueId inside = kNoValue;
@@ -42,6 +43,23 @@ struct Stretch {
   std::vector<std::vector<Box>> slabs;
 };
 
+// Where planning begins: at the graph's first node, or where an earlier part stopped.
+struct Entry {
+  std::size_t node = 0;
+  std::vector<std::pair<ValueId, TensorType>> inputs{};  // values of the graph that the part is given
+  // What is known of values beside the graph's constants. One that is an input too is known only to the node that must
+  // know it: it may be big.
+  std::vector<std::pair<ValueId, std::shared_ptr<const Tensor>>> contents{};
+};
+
+// Where a plan ends, because the next node's shape depends on what a value holds.
+struct Stop {
+  std::size_t node = 0;
+  std::vector<ValueId> live{};  // values of the graph that are read from here on, parallel to the plan's outputs
+  std::vector<bool> wanted{};   // parallel: the next node must know what it holds
+  std::vector<std::pair<ValueId, std::shared_ptr<const Tensor>>> known{};  // worked out already
+};
+
 struct Plan {
   std::vector<PlannedValue> values;
   std::vector<PlannedStep> steps;
@@ -50,7 +68,8 @@ struct Plan {
   std::vector<std::shared_ptr<const Tensor>> folded;  // constants that planning worked out
   std::size_t arena_bytes = 0, scratch_bytes = 0;     // scratch: per thread
   std::size_t packed_bytes = 0, io_bytes = 0;
-  Dim slab_rows = 0;  // 0: all values whole
+  Dim slab_rows = 0;           // 0: all values whole
+  std::optional<Stop> stop{};  // none: the outputs are the graph's
 };
 
 }  // namespace v0

@@ -43,10 +43,10 @@ inline std::vector<Dim> slab_heights(const Plan& plan) {
               " inputs and outputs), the limit is ", budget.max_memory);
 }
 
-// Refers to the graph's constants and their packed forms. input_shapes empty: the graph's own. Throws Error.
-inline Plan make_plan(const Graph& graph, const PlanContext& context, PackStore& packs,
-                      std::span<const Shape> input_shapes, const Budget& budget) {
-  Typing typing(graph, context, input_shapes);
+// Refers to the graph's constants and their packed forms. Throws Error.
+inline Plan make_plan(const Graph& graph, const PlanContext& context, PackStore& packs, const Entry& entry,
+                      const Budget& budget) {
+  Typing typing(graph, context, entry);
   const Choice choice(typing.plan, typing.nodes);
   Plan lowered = Lowering(std::move(typing.plan), typing.nodes, choice, packs).take();
   for (const PlannedStep& step : lowered.steps)

@@ -13,18 +13,17 @@ class Plans {
   Plans(const Graph& graph, PackStore& packs, const KernelTable& kernels, Budget budget)
       : graph_(graph), packs_(packs), kernels_(kernels), budget_(budget) {}
 
-  // An empty list: the shapes of the graph itself.
-  std::shared_ptr<const Plan> get(std::span<const Shape> shapes) {
+  std::shared_ptr<const Plan> get(const Entry& entry) {
     const std::lock_guard lock(mutex_);
-    const std::vector<Shape> key(shapes.begin(), shapes.end());
-    const auto found = std::ranges::find(entries_, key, &Entry::first);
-    if (found != entries_.end()) {
-      entries_.splice(entries_.begin(), entries_, found);
+    const std::optional<std::string> key = key_of(entry);
+    const auto found = key ? std::ranges::find(kept_, *key, &Kept::first) : kept_.end();
+    if (found != kept_.end()) {
+      kept_.splice(kept_.begin(), kept_, found);
       return found->second;
     }
-    auto plan = std::make_shared<const Plan>(make_plan(graph_, {kernels_}, packs_, shapes, budget_));
-    entries_.emplace_front(key, plan);
-    if (entries_.size() > kMost) entries_.pop_back();
+    auto plan = std::make_shared<const Plan>(make_plan(graph_, {kernels_}, packs_, entry, budget_));
+    if (key) kept_.emplace_front(*key, plan);
+    if (kept_.size() > kMost) kept_.pop_back();
     return plan;
   }
 
@@ -33,14 +32,26 @@ class Plans {
 
  private:
   static constexpr std::size_t kMost = 8;  // the least recently used goes first
-  using Entry = std::pair<std::vector<Shape>, std::shared_ptr<const Plan>>;
+  using Kept = std::pair<std::string, std::shared_ptr<const Plan>>;
+
+  // All that a plan depends on. None: it depends on so much data that it will hardly be asked for again.
+  static std::optional<std::string> key_of(const Entry& entry) {
+    std::string key = std::to_string(entry.node);
+    for (const auto& [v, type] : entry.inputs) key += " " + to_string(type);
+    for (const auto& [v, tensor] : entry.contents) {
+      if (!is_small(tensor->type())) return std::nullopt;
+      key += " " + to_string(tensor->type()) + " ";
+      key.append(reinterpret_cast<const char*>(tensor->data()), tensor->type().bytes());
+    }
+    return key;
+  }
 
   const Graph& graph_;
   PackStore& packs_;
   const KernelTable& kernels_;
   Budget budget_;
   std::mutex mutex_;
-  std::list<Entry> entries_;
+  std::list<Kept> kept_;
 };
 
 }  // namespace v0

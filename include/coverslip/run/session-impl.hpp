@@ -8,6 +8,20 @@
 namespace coverslip {
 inline namespace v0 {
 
+namespace {
+
+std::vector<StepInfo> infos_of(const Plan& plan) {
+  std::vector<StepInfo> infos;
+  for (const PlannedStep& s : plan.steps) {
+    const PlannedValue& out = plan.values[s.node.outputs[0]];
+    infos.push_back({s.node.label(), s.saved ? s.step.kernel + " (no copy)" : s.step.kernel, out.type, out.layout,
+                     s.step.multiply_adds, s.saved ? 0 : s.step.nanoseconds * 1e-6, 0});
+  }
+  return infos;
+}
+
+}  // namespace
+
 struct Session::State {
   State(const Model& m, const Options& options)
       : model(m), threads(std::min(options.threads > 0 ? options.threads : cpu().threads, most_threads())) {
@@ -22,17 +36,18 @@ struct Session::State {
   }
   State(const State& other) : model(other.model), threads(other.threads), plans(other.plans) {}
 
-  // The executor for these shapes; it keeps its memory until another shape comes.
-  Executor& current(std::span<const Shape> shapes) {
-    std::vector<Shape> key(shapes.begin(), shapes.end());
-    if (key.empty())
-      for (const Port& port : model.inputs()) key.push_back(port.shape);
-    if (!executor || key != executor_shapes) {
-      executor.reset();  // before the next takes its memory
-      executor = std::make_unique<Executor>(plans->get(key), threads);
-      executor_shapes = std::move(key);
+  // The executor of the first part for these shapes; it keeps its memory until another shape comes.
+  Executor& current(std::span<const Shape> shapes) { return part(0, first_entry(model.state_->graph, shapes)); }
+
+  // The executor of part `i` of a run: there are several where shapes depend on data.
+  Executor& part(std::size_t i, const Entry& entry) {
+    const std::shared_ptr<const Plan> plan = plans->get(entry);
+    if (parts.size() <= i) parts.resize(i + 1);
+    if (!parts[i] || &parts[i]->plan() != plan.get()) {
+      parts[i].reset();  // before the next takes its memory
+      parts[i] = std::make_unique<Executor>(plan, threads);
     }
-    return *executor;
+    return *parts[i];
   }
 
   void check_inputs(std::span<const Tensor> inputs) const {
@@ -44,13 +59,45 @@ struct Session::State {
                     model.inputs()[i].dtype, " ", model.inputs()[i].shape, ", got ", inputs[i].type());
   }
 
-  std::vector<Tensor> run(std::span<const Tensor> inputs, const RunControl& control, std::span<double> milliseconds) {
+  // `timed`, where there is one, gets all steps with their times.
+  std::vector<Tensor> run(std::span<const Tensor> inputs, const RunControl& control, std::vector<StepInfo>* timed) {
+    std::vector<Shape> shapes;
+    for (const Tensor& t : inputs) shapes.push_back(t.shape());
+    Executor* executor = &current(shapes);
+    std::vector<Tensor> made = run(*executor, inputs, control, timed);
+    for (std::size_t i = 1; executor->plan().stop; ++i) {
+      const Stop stop = *executor->plan().stop;
+      Entry entry{.node = stop.node, .contents = stop.known};
+      std::vector<Tensor> given;
+      for (std::size_t v = 0; v < made.size(); ++v) {
+        if (stop.wanted[v])
+          entry.contents.emplace_back(stop.live[v], std::make_shared<Tensor>(made[v].type(), made[v].memory()));
+        if (stop.wanted[v] && is_small(made[v].type())) continue;
+        entry.inputs.emplace_back(stop.live[v], made[v].type());
+        given.push_back(std::move(made[v]));
+      }
+      executor = &part(i, entry);
+      made = run(*executor, given, control, timed);
+    }
+    return made;
+  }
+
+  static std::vector<Tensor> run(Executor& executor, std::span<const Tensor> inputs, const RunControl& control,
+                                 std::vector<StepInfo>* timed) {
     std::vector<Tensor> outputs;
-    for (const ValueId v : executor->plan().outputs) {
-      const TensorType& type = executor->plan().values[v].type;
+    for (const ValueId v : executor.plan().outputs) {
+      const TensorType& type = executor.plan().values[v].type;
       outputs.emplace_back(type, allocate(type.bytes()));
     }
-    executor->run(inputs, outputs, control, milliseconds);
+    if (timed == nullptr) {
+      executor.run(inputs, outputs, control);
+      return outputs;
+    }
+    std::vector<StepInfo> infos = infos_of(executor.plan());
+    std::vector<double> milliseconds(infos.size(), 0.0);
+    executor.run(inputs, outputs, control, milliseconds);
+    for (std::size_t s = 0; s < infos.size(); ++s) infos[s].ms = milliseconds[s];
+    timed->insert(timed->end(), infos.begin(), infos.end());
     return outputs;
   }
 
@@ -58,8 +105,7 @@ struct Session::State {
   Model model;
   int threads;
   std::shared_ptr<Plans> plans;
-  std::unique_ptr<Executor> executor;
-  std::vector<Shape> executor_shapes;
+  std::vector<std::unique_ptr<Executor>> parts;
   std::atomic_flag busy{};
 };
 
@@ -81,22 +127,6 @@ class Hold {
   std::atomic_flag& busy_;
 };
 
-std::vector<Shape> shapes_of(std::span<const Tensor> tensors) {
-  std::vector<Shape> shapes;
-  for (const Tensor& t : tensors) shapes.push_back(t.shape());
-  return shapes;
-}
-
-std::vector<StepInfo> infos_of(const Plan& plan) {
-  std::vector<StepInfo> infos;
-  for (const PlannedStep& s : plan.steps) {
-    const PlannedValue& out = plan.values[s.node.outputs[0]];
-    infos.push_back({s.node.label(), s.saved ? s.step.kernel + " (no copy)" : s.step.kernel, out.type, out.layout,
-                     s.step.multiply_adds, s.saved ? 0 : s.step.nanoseconds * 1e-6, 0});
-  }
-  return infos;
-}
-
 }  // namespace
 
 Session::Session(const Model& model, const Options& options) : state_(std::make_unique<State>(model, options)) {}
@@ -113,8 +143,7 @@ Target Session::target() const { return target_named(state_->plans->kernels().na
 std::vector<Tensor> Session::run(std::span<const Tensor> inputs, const RunControl& control) {
   const Hold hold(state_->busy);
   state_->check_inputs(inputs);
-  state_->current(shapes_of(inputs));
-  return state_->run(inputs, control, {});
+  return state_->run(inputs, control, nullptr);
 }
 
 Tensor Session::run(const Tensor& input, const RunControl& control) {
@@ -129,10 +158,8 @@ std::vector<StepInfo> Session::steps(std::span<const Shape> input_shapes) {
 std::vector<StepInfo> Session::profile(std::span<const Tensor> inputs) {
   const Hold hold(state_->busy);
   state_->check_inputs(inputs);
-  std::vector<StepInfo> infos = infos_of(state_->current(shapes_of(inputs)).plan());
-  std::vector<double> milliseconds(infos.size(), 0.0);
-  state_->run(inputs, {}, milliseconds);
-  for (std::size_t s = 0; s < infos.size(); ++s) infos[s].ms = milliseconds[s];
+  std::vector<StepInfo> infos;
+  state_->run(inputs, {}, &infos);
   return infos;
 }
 
@@ -151,6 +178,8 @@ std::string Session::describe(std::span<const Shape> input_shapes) {
   for (const StepInfo& step : steps(input_shapes))
     text += step.node + ": " + step.kernel + " -> " + to_string(step.output) + " " +
             std::string(to_string(step.layout)) + "\n";
+  if (const auto& stop = state_->parts[0]->plan().stop)
+    text += state_->model.graph().nodes[stop->node].label() + ": planned, with all after it, when its input is known\n";
   const MemoryUse use = memory(input_shapes);
   const auto line = [&](const char* what, std::size_t bytes) {
     text += std::string(what) + ": " + std::to_string(bytes) + " bytes\n";

@@ -208,7 +208,8 @@ inline constexpr OpDef kPad[] = {
      .reference = pad,
      .plan = plan_pad,
      .tolerance = exact,
-     .cases = pad_cases},
+     .cases = pad_cases,
+     .of_contents = 0b1010},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -188,7 +188,8 @@ inline constexpr OpDef kReshape[] = {
      .reference = reshape,
      .plan = plan_reshape<reshape_type>,
      .tolerance = exact,
-     .cases = reshape_cases},
+     .cases = reshape_cases,
+     .of_contents = 0b10},
     {.name = "Flatten",
      .infer = flatten_type,
      .needed = whole_inputs,
@@ -202,14 +203,16 @@ inline constexpr OpDef kReshape[] = {
      .reference = reshape,
      .plan = plan_reshape<squeeze_type>,
      .tolerance = exact,
-     .cases = squeeze_cases},
+     .cases = squeeze_cases,
+     .of_contents = 0b10},
     {.name = "Unsqueeze",
      .infer = unsqueeze_type,
      .needed = whole_inputs,
      .reference = reshape,
      .plan = plan_reshape<unsqueeze_type>,
      .tolerance = exact,
-     .cases = unsqueeze_cases},
+     .cases = unsqueeze_cases,
+     .of_contents = 0b10},
 };
 
 }  // namespace coverslip::inline v0::ops

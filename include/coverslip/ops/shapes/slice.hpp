@@ -139,7 +139,8 @@ inline constexpr OpDef kSlice[] = {
      .reference = slice,
      .plan = plan_slice,
      .tolerance = exact,
-     .cases = slice_cases},
+     .cases = slice_cases,
+     .of_contents = 0b11110},
 };
 
 }  // namespace coverslip::inline v0::ops

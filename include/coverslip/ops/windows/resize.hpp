@@ -261,7 +261,8 @@ inline constexpr OpDef kResize[] = {
      .reference = resize,
      .plan = plan_resize,
      .tolerance = resize_tolerance,
-     .cases = resize_cases},
+     .cases = resize_cases,
+     .of_contents = 0b1110},
 };
 
 }  // namespace coverslip::inline v0::ops
