@@ -150,7 +150,9 @@ def test_info_of_free_shapes_needs_no_shape_but_takes_one(save: Save, graphs: Gr
 
 def test_info_lists_the_operators() -> None:
     listed = slip("info", "--operators", "--json").json()["operators"]
-    assert listed == sorted(listed) == slip("info", "--operators").out.split()
+    assert list(listed) == sorted(listed) == slip("info", "--operators").out.split()
+    assert listed["Conv"]["types"]["f32"] == "fast"
+    assert {3, 4, 5} <= set(listed["Conv"]["ranks"])
     assert set(operators.SUPPORTED) <= set(listed)  # what the converter writes, the engine runs
 
 

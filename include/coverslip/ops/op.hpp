@@ -6,6 +6,7 @@
 
 #include "coverslip/graph/graph.hpp"
 #include "coverslip/kernels/table.hpp"
+#include "coverslip/ops/case.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -60,31 +61,6 @@ struct Step {
 // must change no bit.
 struct PlanContext {
   const KernelTable& kernels;
-};
-
-// One operand of a sample.
-struct Operand {
-  enum class Kind : std::uint8_t { Data, Constant, Absent };
-  Kind kind = Kind::Data;
-  TensorType type{};
-  std::optional<Tensor> value{};  // none: any numbers will do
-};
-inline Operand data(TensorType type) { return {Operand::Kind::Data, std::move(type), {}}; }
-inline Operand data(const Shape& shape) { return data(TensorType{DType::f32, shape}); }
-inline Operand weights(const Shape& shape) { return {Operand::Kind::Constant, {DType::f32, shape}, {}}; }
-inline Operand given(Tensor value) {
-  const TensorType type = value.type();
-  return {Operand::Kind::Constant, type, std::move(value)};
-}
-inline Operand absent() { return {Operand::Kind::Absent, {}, {}}; }
-
-// One sample of an operator: drives the conformance tests and the benchmarks.
-struct Case {
-  std::string op;
-  Attributes attributes{};
-  std::vector<Operand> operands{};
-  bool bench = false;       // big enough to be worth timing (and too big for the slow tests)
-  std::size_t outputs = 1;  // that the node names
 };
 
 struct OpDef {

@@ -19,6 +19,9 @@ extern const std::span<const Group* const> kGroups;
 // By its ONNX name; null: there is none.
 const OpDef* find_op(std::string_view name);
 
+// Made by expansions only, never read from a file.
+inline bool is_internal(const OpDef& op) { return op.name.starts_with("coverslip."); }
+
 // Calls f(op) for each operator.
 template <class F>
 void for_each_op(const F& f) {

@@ -8,7 +8,11 @@ inline namespace v0 {
 
 class Sharing {
  public:
-  explicit Sharing(Plan& plan) : plan_(plan), fixed_(plan.values.size(), false), last_reader_(plan.values.size(), 0) {
+  explicit Sharing(Plan& plan)
+      : plan_(plan),
+        fixed_(plan.values.size(), false),
+        guests_(plan.values.size(), 0),
+        last_reader_(plan.values.size(), 0) {
     for (ValueId v = 0; v < plan.values.size(); ++v) {
       PlannedValue& value = plan.values[v];
       value.inside = v;
@@ -45,6 +49,7 @@ class Sharing {
 
   void put(ValueId v, ValueId into, Dim first, const Index& strides) {
     value(v).inside = into;
+    ++guests_[into];
     value(v).first = first;
     value(v).strides = strides;
   }
@@ -104,9 +109,7 @@ class Sharing {
     if (!step.node.has(*step.step.in_place)) return;
     const ValueId in = step.node.inputs[*step.step.in_place], out = step.node.outputs[0];
     const bool last = last_reader_[in] == s && std::ranges::count(step.node.inputs, in) == 1;
-    const bool alone =
-        std::ranges::none_of(plan_.values, [&](const PlannedValue& v) { return &v != &value(in) && v.inside == in; });
-    if (movable(in) && movable(out) && last && alone && value(in).strides == value(out).strides &&
+    if (movable(in) && movable(out) && last && guests_[in] == 0 && value(in).strides == value(out).strides &&
         value(in).type.bytes() == value(out).type.bytes())
       put(out, in, 0, value(out).strides);
   }
@@ -122,6 +125,7 @@ class Sharing {
 
   Plan& plan_;
   std::vector<bool> fixed_;
+  std::vector<std::size_t> guests_;       // of each value: how many others lie in it
   std::vector<std::size_t> last_reader_;  // of each value: a step
 };
 

@@ -84,7 +84,8 @@ class Typing {
   void check_operators() const {
     std::string missing;
     for (const Node& node : graph_.nodes)
-      if (find_op(node.op) == nullptr) missing += (missing.empty() ? "" : ", ") + node.label();
+      if (const OpDef* op = find_op(node.op); op == nullptr || is_internal(*op))
+        missing += (missing.empty() ? "" : ", ") + node.label();
     if (!missing.empty())
       throw Error(Errc::Unsupported, "operators", "these nodes have none in this version: ", missing,
                   "; `slip info --operators` lists those that it has");
