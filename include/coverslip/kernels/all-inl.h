@@ -13,6 +13,7 @@
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/pool-inl.h"
+#include "coverslip/kernels/reduce-inl.h"
 #include "coverslip/kernels/softmax-inl.h"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/kernels/unary-inl.h"
@@ -32,6 +33,7 @@ inline const KernelTable* Table() {
                                       .binary = kBinary,
                                       .affine = kAffine,
                                       .pool = kPool,
+                                      .reduce = kReduce,
                                       .softmax = kSoftmax,
                                       .blend = kBlend};
   return &kTable;

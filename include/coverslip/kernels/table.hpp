@@ -11,6 +11,7 @@
 #include "coverslip/kernels/gemm_f32.hpp"
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/pool.hpp"
+#include "coverslip/kernels/reduce.hpp"
 #include "coverslip/kernels/softmax.hpp"
 #include "coverslip/kernels/unary.hpp"
 
@@ -30,6 +31,7 @@ struct KernelTable {
   BinaryKernels binary;
   AffineKernels affine;
   PoolKernels pool;
+  ReduceKernels reduce;
   SoftmaxKernels softmax;
   BlendKernels blend;
 };
