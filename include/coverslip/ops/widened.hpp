@@ -12,36 +12,33 @@ inline Dim onnx_number(DType dtype) {
   return kNumbers[static_cast<std::size_t>(dtype)];
 }
 
-// A graph whose inputs are parallel to the node's; an absent one has no type.
+// A graph whose inputs are parallel to the node's, those that are absent included.
 inline Graph graph_for(const Node& node, const Types& in) {
   Graph graph;
-  for (std::size_t i = 0; i < in.size(); ++i)
-    if (node.has(i))
-      graph.input(in[i]);
-    else
-      graph.inputs.push_back(kNoValue);
+  for (std::size_t i = 0; i < in.size(); ++i) graph.input(node.has(i) ? in[i] : TensorType{});
   return graph;
-}
-
-inline ValueId cast_to(Graph& graph, const Node& node, ValueId from, DType dtype) {
-  return graph.append("Cast", node.name, {from}, {{"to", onnx_number(dtype)}});
 }
 
 // None where no input is of 16 bits. `out`: the types of the node's outputs.
 inline std::optional<Graph> widened(const Node& node, const Types& in, const Types& out) {
-  bool any = false;
-  for (std::size_t i = 0; i < in.size(); ++i) any = any || (node.has(i) && is_half(in[i].dtype));
-  if (!any) return std::nullopt;
+  const auto is_narrow = [&](std::size_t i) { return node.has(i) && is_half(in[i].dtype); };
   Graph graph = graph_for(node, in);
   Node wide = node;
-  wide.inputs = graph.inputs;
-  for (std::size_t i = 0; i < in.size(); ++i)
-    if (node.has(i) && is_half(in[i].dtype)) wide.inputs[i] = cast_to(graph, node, graph.inputs[i], DType::f32);
-  for (ValueId& v : wide.outputs) v = graph.add({.name = node.name});
+  wide.name = "f32";
+  bool any = false;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (node.has(i)) wide.inputs[i] = graph.inputs[i];
+    if (!is_narrow(i)) continue;
+    any = true;
+    wide.inputs[i] = graph.append("Cast", "widen", {graph.inputs[i]}, {{"to", onnx_number(DType::f32)}});
+  }
+  if (!any) return std::nullopt;
+  for (ValueId& v : wide.outputs) v = graph.add({.name = "wide"});
   graph.nodes.push_back(wide);
   for (std::size_t i = 0; i < out.size(); ++i)
-    graph.outputs.push_back(is_half(out[i].dtype) ? cast_to(graph, node, wide.outputs[i], out[i].dtype)
-                                                  : wide.outputs[i]);
+    graph.outputs.push_back(is_half(out[i].dtype)
+                                ? graph.append("Cast", "narrow", {wide.outputs[i]}, {{"to", onnx_number(out[i].dtype)}})
+                                : wide.outputs[i]);
   return graph;
 }
 

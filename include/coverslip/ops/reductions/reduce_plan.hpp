@@ -81,11 +81,11 @@ inline std::optional<Graph> expand_reduce(const Node& node, const Types& in, Con
     room /= blocks[axis];
   }
   Graph graph = graph_for(node, in);
-  const ValueId parts = graph.append("coverslip.BlockReduce", node.name, {graph.inputs[0]},
+  const ValueId parts = graph.append("coverslip.BlockReduce", "blocks", {graph.inputs[0]},
                                      {{"reduce", std::string(first)}, {"axes", axes}, {"blocks", blocks}});
   Attributes last{{"reduce", std::string(second)}, {"axes", axes}, {"keepdims", Dim{r.keepdims}}};
   if (second == "ReduceMean") last["divisor"] = static_cast<Dim>(terms);
-  graph.outputs.push_back(graph.append("coverslip.BlockReduce", node.name, {parts}, std::move(last)));
+  graph.outputs.push_back(graph.append("coverslip.BlockReduce", "combined", {parts}, std::move(last)));
   return graph;
 }
 
@@ -115,6 +115,7 @@ inline std::vector<Case> reduce_cases(std::string_view name) {
                           {op, axes({1}), {data({2, 0, 3})}},
                           {op, axes({0}), {data({2, 0, 3})}},
                           {op, axes({-1}), {data({2, 9000})}},
+                          {op, axes({2, 3}, 0), {data({1, 2, 300, 450})}},
                           {op, axes({0, 2, 3}), {data({1, 64, 112, 112})}, true},
                           {op, axes({-1}), {data({1, 197, 768})}, true},
                           {op, {}, {data({1, 1, 128, 128, 128})}, true}};
