@@ -1,4 +1,4 @@
-"""Checks that the API compiles quickly, impl.hpp in two .cpp is a link error, and the C++ of the documents compiles."""
+"""Checks the API's compile time, that impl.hpp in two .cpp or a big-endian CPU is an error, and C++ in documents."""
 
 import os
 import re
@@ -55,6 +55,17 @@ def twice_problem(folder: Path) -> str | None:
     return None
 
 
+def big_endian_problem(folder: Path) -> str | None:
+    """Compiles the API as for a big-endian CPU, which must stop with a sentence."""
+    source = folder / "big_endian.cpp"
+    source.write_text("#include <coverslip/coverslip.hpp>\n", encoding="utf-8")
+    swapped = ["-U__BYTE_ORDER__", "-D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__"]
+    build = subprocess.run([*COMPILER, *swapped, "-fsyntax-only", str(source)], capture_output=True, text=True)
+    if build.returncode != 0 and "little-endian CPUs only" in build.stderr:
+        return None
+    return "a build for a big-endian CPU does not stop with the sentence that says so"
+
+
 def documents_problem(folder: Path) -> str | None:
     """Compiles every block of C++ in the documents; each must be a whole file."""
     source = folder / "document.cpp"
@@ -68,7 +79,7 @@ def documents_problem(folder: Path) -> str | None:
 
 def main() -> int:
     """Runs all checks."""
-    checks = (api_problem, twice_problem, documents_problem)
+    checks = (api_problem, twice_problem, big_endian_problem, documents_problem)
     with tempfile.TemporaryDirectory() as name:
         problems = [problem for check in checks if (problem := check(Path(name)))]
     print("\n".join(problems))

@@ -19,11 +19,15 @@ if(PROJECT_IS_TOP_LEVEL AND coverslip_built_in_source)
 else()
   set(coverslip_third_party "${CMAKE_BINARY_DIR}/third_party")
 endif()
+if(COVERSLIP_DEBIAN_ARCHITECTURE)   # a toolchain file's, for cross compilers
+  string(APPEND coverslip_third_party "-${COVERSLIP_DEBIAN_ARCHITECTURE}")
+endif()
 set(COVERSLIP_THIRD_PARTY_DIR "${coverslip_third_party}" CACHE PATH "Where get_debs.sh puts Highway and stb")
 
 # Runs get_debs.sh, which is quick when the folder is complete.
 function(coverslip_get_debs)
   execute_process(COMMAND sh "${PROJECT_SOURCE_DIR}/third_party/get_debs.sh" "${COVERSLIP_THIRD_PARTY_DIR}"
+                          ${COVERSLIP_DEBIAN_ARCHITECTURE}
                   RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "coverslip: no Highway >= 1.2 or no stb >= 2.28, see above. Install them (CMAKE_PREFIX_PATH says where), "
@@ -39,6 +43,10 @@ macro(coverslip_fetch name repository commit)
   FetchContent_MakeAvailable(${name})
 endmacro()
 
+if(COVERSLIP_DEBIAN_ARCHITECTURE)
+  coverslip_get_debs()
+  list(PREPEND CMAKE_PREFIX_PATH "${COVERSLIP_THIRD_PARTY_DIR}/usr")
+endif()
 find_package(TBB CONFIG QUIET)
 if(NOT TBB_FOUND)
   message(FATAL_ERROR "coverslip: no oneTBB. Install it (Debian: libtbb-dev, Homebrew: tbb), or say where it is: CMAKE_PREFIX_PATH.")

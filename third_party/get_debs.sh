@@ -1,7 +1,10 @@
 #!/bin/sh
 # Fetches the headers and libraries that Debian 12 lacks or has too old (Highway >= 1.2, stb) from Debian trixie into a folder.
 #
-#   third_party/get_debs.sh FOLDER     e.g.  third_party/get_debs.sh build/third_party
+#   third_party/get_debs.sh FOLDER [ARCHITECTURE]     e.g.  third_party/get_debs.sh build/third_party
+#
+# With the ARCHITECTURE of a cross compiler (arm64), FOLDER gets oneTBB too, of this machine's own suite: it must not want
+# a newer C++ library than that compiler has.
 #
 # Private package lists, made from this machine's own apt sources; nothing of the system is touched and no root is needed.
 # Quick when FOLDER is complete. The folder appears whole or not at all, also when two builds want it at once.
@@ -10,7 +13,6 @@ set -eu
 suite=trixie
 packages="libhwy-dev libhwy1t64 libstb-dev"
 hwy_at_least=102   # major * 100 + minor
-contents="$suite: $packages"
 
 fail() { printf 'third_party: %s\n' "$*" >&2; exit 1; }
 
@@ -32,8 +34,13 @@ one_line_archive() {
     sed -nE 's/^deb +(\[[^]]*\] +)?([^ ]+) +[^ ]+ .*main.*/\2/p' | grep -i debian | grep -v security | head -n 1
 }
 
-[ $# -eq 1 ] || fail "usage: get_debs.sh FOLDER"
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: get_debs.sh FOLDER [ARCHITECTURE]"
 folder=$1
+architecture=${2:-}
+own_suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null || :)
+own_packages=
+[ -z "$architecture" ] || own_packages="libtbb-dev libtbb12 libtbbmalloc2 libtbbbind-2-5"
+contents="$suite: $packages${architecture:+, $architecture, $own_suite: $own_packages}"
 if complete "$folder"; then exit 0; fi
 for tool in apt-get dpkg awk sed; do
   command -v "$tool" >/dev/null || fail "no $tool here: install Highway >= 1.2 and stb so that CMake finds them, or allow" \
@@ -51,21 +58,26 @@ work=$(cd "$work" && pwd)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/parts" "$work/debs" "$work/root"
-printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$archive" "$suite" >"$work/sources.list"
+for one in $(printf '%s\n' "$suite" ${architecture:+"$own_suite"} | sort -u); do
+  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$archive" "$one"
+done >"$work/sources.list"
+[ -n "$architecture" ] || architecture=$(dpkg --print-architecture)
 apt() {
-  apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts="$work/parts" \
-    -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User="$(id -un)" \
-    -o Acquire::Languages=none -o Acquire::Retries=3 -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false \
-    -o APT::Update::Error-Mode=any "$@" >>"$work/log" 2>&1
+  apt-get -qq -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" -o APT::Sandbox::User="$(id -un)" \
+    -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts="$work/parts" \
+    -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o Acquire::Languages=none -o Acquire::Retries=3 \
+    -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false -o APT::Update::Error-Mode=any "$@" >>"$work/log" 2>&1
 }
 explain() {
   sed 's/^/  /' "$work/log" >&2
-  fail "cannot fetch '$packages' of Debian $suite from $archive. Offline? Run again when it can be reached."
+  fail "cannot fetch '$packages $own_packages' for $architecture of Debian from $archive. Offline? Run again" \
+    "when it can be reached."
 }
-echo "third_party: fetching $packages of Debian $suite from $archive"
+echo "third_party: fetching $packages $own_packages for $architecture of Debian from $archive"
 apt update || explain
-# shellcheck disable=SC2086 -- one argument for each package
-(cd "$work/debs" && apt download $packages) || explain
+# shellcheck disable=SC2046 -- one argument for each package
+(cd "$work/debs" && apt download $(for one in $packages; do echo "$one/$suite"; done) \
+  $(for one in $own_packages; do echo "$one/$own_suite"; done)) || explain
 for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$work/root"; done
 
 base=$work/root/usr/include/hwy/base.h

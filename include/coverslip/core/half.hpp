@@ -6,6 +6,9 @@
 namespace coverslip {
 inline namespace v0 {
 
+static_assert(std::endian::native == std::endian::little,
+              "coverslip runs on little-endian CPUs only: files are mapped as they are");
+
 // IEEE 754 binary16.
 struct Float16 {
   std::uint16_t bits = 0;

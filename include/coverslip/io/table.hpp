@@ -1,6 +1,5 @@
 // The records of one section of a file, and how a wrong one is named.
 #pragma once
-#include <bit>
 #include <cstddef>
 #include <cstring>
 
@@ -10,8 +9,6 @@
 namespace coverslip {
 inline namespace v0 {
 namespace io {
-
-static_assert(std::endian::native == std::endian::little, "constants are mapped as the file holds them: little-endian");
 
 using format::Field;
 using format::Section;

@@ -8,6 +8,17 @@
 #include <cstdint>
 #include <utility>
 
+// Which targets are compiled, where the build does not say it (COVERSLIP_TARGETS): all that kernels are written for.
+// SSSE3 would serve hardly any CPU that SSE2 does not. SVE's vectors have no size when compiling, which kernels need:
+// such CPUs run NEON. What NEON adds over NEON_WITHOUT_AES is encryption.
+#ifndef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_NEON | HWY_ALL_SVE)
+#define HWY_WANT_AVX3_DL
+#endif
+// One kind of scalar code for all compilers: Highway's own choice depends on the compiler's version.
+#ifndef HWY_BROKEN_EMU128
+#define HWY_BROKEN_EMU128 1
+#endif
 #include "hwy/detect_targets.h"
 
 namespace coverslip {
@@ -63,7 +74,9 @@ std::vector<const KernelTable*> supported_kernels() {
 #endif
     {HWY_STATIC_TARGET, HWY_CHOOSE_FALLBACK(Table)},
   };
-  const std::int64_t cpu = hwy::SupportedTargets() | HWY_STATIC_TARGET;
+  std::int64_t cpu = hwy::SupportedTargets() | HWY_STATIC_TARGET;
+  if ((cpu & HWY_AVX3_SPR) != 0)
+    cpu |= HWY_AVX3_ZEN4;  // its instructions are among them; Highway names it on AMD alone
   std::vector<const KernelTable*> tables;
   for (const auto& [target, table] : best_first)
     if (table != nullptr && (cpu & target) != 0 && (tables.empty() || tables.back() != table()))
