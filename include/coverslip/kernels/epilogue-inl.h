@@ -1,4 +1,5 @@
-// The activations as functions of a vector, once per target; no MulAdd, so that all targets give the same bits.
+// The functions of one number, as functions of a vector and of a row, once per target; no MulAdd, so that all targets
+// give the same bits.
 #if defined(COVERSLIP_KERNELS_EPILOGUE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COVERSLIP_KERNELS_EPILOGUE_INL_H_
 #undef COVERSLIP_KERNELS_EPILOGUE_INL_H_
@@ -6,8 +7,11 @@
 #define COVERSLIP_KERNELS_EPILOGUE_INL_H_
 #endif
 
+#include <array>
+#include <utility>
+
+#include "coverslip/kernels/elementary-inl.h"
 #include "coverslip/kernels/epilogue.hpp"
-#include "coverslip/kernels/exp-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
@@ -20,27 +24,124 @@ HWY_INLINE V Logistic(D d, V x) {
   return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), z, one), hn::Add(one, z));
 }
 
+// x tanh(ln(1 + e^x)) is x p / (p + 2) with p = e^x (e^x + 2). Above 0, with z = e^-x, x (1 + 2 z) / (1 + 2 z + 2 z^2).
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V Mish(D d, V x) {
+  const V two = hn::Set(d, 2.0f), z = Exp(d, hn::Neg(hn::Abs(x))), square = hn::Mul(z, z), twice = hn::Add(z, z);
+  const auto negative = hn::Lt(x, hn::Zero(d));
+  const V p = hn::Add(twice, hn::IfThenElse(negative, square, hn::Set(d, 1.0f)));
+  return hn::Mul(x, hn::Div(p, hn::Add(p, hn::IfThenElse(negative, two, hn::Add(square, square)))));
+}
+
+// x (1 + t) / 2
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V HalfOf(D d, V x, V t) {
+  return hn::Mul(hn::Mul(hn::Set(d, 0.5f), x), hn::Add(hn::Set(d, 1.0f), t));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V GeluTanh(D d, V x) {
+  const V cube = hn::Mul(hn::Mul(x, x), hn::Mul(x, hn::Set(d, 0.044715f)));
+  return HalfOf(d, x, Tanh(d, hn::Mul(hn::Add(x, cube), hn::Set(d, 0.797884561f))));
+}
+
+template <class V>
+HWY_INLINE V Shrink(V x, V bound, V bias) {
+  const V y = hn::IfThenElseZero(hn::Lt(x, hn::Neg(bound)), hn::Add(x, bias));
+  return hn::IfThenElse(hn::Gt(x, bound), hn::Sub(x, bias), y);
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V Sign(D d, V x) {  // NaN of NaN, and 0 of 0
+  return hn::IfThenElse(hn::Gt(hn::Abs(x), hn::Zero(d)), hn::CopySign(hn::Set(d, 1.0f), x), x);
+}
+
+template <Activation kA, class D, class V = hn::Vec<D>>
+HWY_INLINE V Apply(D d, V x, const Epilogue& epilogue) {
+  using enum Activation;
+  const V zero = hn::Zero(d), one = hn::Set(d, 1.0f);
+  const V alpha = hn::Set(d, epilogue.alpha), beta = hn::Set(d, epilogue.beta);
+  const auto negative = hn::Lt(x, zero);
+  // clang-format off
+  if constexpr (kA == None) return x;
+  if constexpr (kA == Relu) return AtLeast(zero, x);
+  if constexpr (kA == LeakyRelu) return hn::IfThenElse(negative, hn::Mul(x, alpha), x);
+  if constexpr (kA == Clip) return AtMost(beta, AtLeast(alpha, x));
+  if constexpr (kA == Sigmoid) return Logistic(d, x);
+  if constexpr (kA == HardSigmoid) return AtMost(one, AtLeast(zero, hn::Add(hn::Mul(x, alpha), beta)));
+  if constexpr (kA == Elu)
+    return hn::IfThenElse(negative, hn::Mul(hn::Mul(alpha, beta), ExpMinus1(d, x)), hn::Mul(beta, x));
+  if constexpr (kA == Celu) return hn::IfThenElse(negative, hn::Mul(alpha, ExpMinus1(d, hn::Div(x, alpha))), x);
+  if constexpr (kA == ThresholdedRelu) return hn::IfThenElseZero(hn::Gt(x, alpha), x);
+  if constexpr (kA == HardSwish)
+    return hn::Mul(x, AtMost(one, AtLeast(zero, hn::Add(hn::Mul(x, hn::Set(d, 1.0f / 6)), hn::Set(d, 0.5f)))));
+  if constexpr (kA == Activation::Tanh) return HWY_NAMESPACE::Tanh(d, x);
+  if constexpr (kA == Softplus)
+    return hn::Add(AtLeast(zero, x), LogOnePlus(d, HWY_NAMESPACE::Exp(d, hn::Neg(hn::Abs(x)))));
+  if constexpr (kA == Softsign) return hn::Div(x, hn::Add(one, hn::Abs(x)));
+  if constexpr (kA == Activation::Mish) return HWY_NAMESPACE::Mish(d, x);
+  if constexpr (kA == Gelu) return HalfOf(d, x, HWY_NAMESPACE::Erf(d, hn::Mul(x, hn::Set(d, 0.707106781f))));
+  if constexpr (kA == Activation::GeluTanh) return HWY_NAMESPACE::GeluTanh(d, x);
+  if constexpr (kA == Swish) return hn::Mul(x, Logistic(d, hn::Mul(alpha, x)));
+  if constexpr (kA == Activation::Shrink) return HWY_NAMESPACE::Shrink(x, alpha, beta);
+  if constexpr (kA == Abs) return hn::Abs(x);
+  if constexpr (kA == Neg) return hn::Neg(x);
+  if constexpr (kA == Activation::Sign) return HWY_NAMESPACE::Sign(d, x);
+  if constexpr (kA == Ceil) return hn::Ceil(x);
+  if constexpr (kA == Floor) return hn::Floor(x);
+  if constexpr (kA == Round) return hn::Round(x);
+  if constexpr (kA == Sqrt) return hn::Sqrt(x);
+  if constexpr (kA == Activation::Exp) return HWY_NAMESPACE::Exp(d, x);
+  if constexpr (kA == Activation::Log) return HWY_NAMESPACE::Log(d, x);
+  if constexpr (kA == Reciprocal) return hn::Div(one, x);
+  if constexpr (kA == Activation::Erf) return HWY_NAMESPACE::Erf(d, x);
+  // clang-format on
+}
+
+// Those that operators carry, where the activation becomes a constant only by inlining.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Activate(D d, V x, const Epilogue& epilogue) {
-  const V zero = hn::Zero(d), alpha = hn::Set(d, epilogue.alpha), beta = hn::Set(d, epilogue.beta);
   switch (epilogue.activation) {
-    case Activation::None: break;
-    case Activation::Relu: return AtLeast(zero, x);
-    case Activation::LeakyRelu: return hn::IfThenElse(hn::Lt(x, zero), hn::Mul(x, alpha), x);
-    case Activation::Clip: return AtMost(beta, AtLeast(alpha, x));
-    case Activation::Sigmoid: return Logistic(d, x);
-    case Activation::HardSigmoid: return AtMost(hn::Set(d, 1.0f), AtLeast(zero, hn::Add(hn::Mul(x, alpha), beta)));
+    case Activation::Relu: return Apply<Activation::Relu>(d, x, epilogue);
+    case Activation::LeakyRelu: return Apply<Activation::LeakyRelu>(d, x, epilogue);
+    case Activation::Clip: return Apply<Activation::Clip>(d, x, epilogue);
+    case Activation::Sigmoid: return Apply<Activation::Sigmoid>(d, x, epilogue);
+    case Activation::HardSigmoid: return Apply<Activation::HardSigmoid>(d, x, epilogue);
+    default: return x;
   }
-  return x;
+}
+
+// y[i] = f(x[i]) of n numbers; x and y may be the same array.
+using RowFunction = void (*)(const float* x, float* y, size_t n, const Epilogue& epilogue);
+
+// Whole vectors and the tail share one copy of the function.
+template <Activation kA>
+HWY_ATTR void ApplyRow(const float* x, float* y, size_t n, const Epilogue& epilogue) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t i = 0; i < n; i += lanes) {
+    const size_t left = n - i;
+    const auto v = Apply<kA>(d, HWY_LIKELY(left >= lanes) ? hn::LoadU(d, x + i) : hn::LoadN(d, x + i, left), epilogue);
+    if (HWY_LIKELY(left >= lanes))
+      hn::StoreU(v, d, y + i);
+    else
+      hn::StoreN(v, d, y + i, left);
+  }
+}
+
+template <size_t... kIndex>
+constexpr std::array<RowFunction, sizeof...(kIndex)> AllRowFunctions(std::index_sequence<kIndex...>) {
+  return {ApplyRow<static_cast<Activation>(kIndex)>...};
+}
+
+inline RowFunction RowFunctionOf(Activation activation) {
+  static constexpr auto kFunctions = AllRowFunctions(std::make_index_sequence<kActivationCount>());
+  return kFunctions[static_cast<size_t>(activation)];
 }
 
 // The activation of n values that are still in the cache.
 inline void ActivateRow(float* y, size_t n, const Epilogue& epilogue) {
-  const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(Activate(d, hn::LoadU(d, y + i), epilogue), d, y + i);
-  if (i < n) hn::StoreN(Activate(d, hn::LoadN(d, y + i, n - i), epilogue), d, y + i, n - i);
+  RowFunctionOf(epilogue.activation)(y, y, n, epilogue);
 }
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE

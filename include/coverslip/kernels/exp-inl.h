@@ -52,6 +52,23 @@ HWY_INLINE V Exp(D d, V x) {
   return hn::Mul(hn::Mul(sum, first), second);
 }
 
+// e^x - 1 of an x that is not positive, within 2 units in the last place; NaN of NaN. Nothing is promised of others.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V ExpMinus1(D d, V x) {
+  const hn::RebindToSigned<D> di;
+  x = AtLeast(hn::Set(d, -18.0f), x);
+  const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504f)));
+  const V whole = hn::ConvertTo(d, n);
+  V r = hn::Sub(x, hn::Mul(whole, hn::Set(d, 0.693359375f)));
+  r = hn::Sub(r, hn::Mul(whole, hn::Set(d, -2.12194440e-4f)));
+  V sum = hn::Set(d, 1.0f / 5040);
+  for (const float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f})
+    sum = hn::Add(hn::Mul(sum, r), hn::Set(d, c));
+  const V rest = hn::Add(r, hn::Mul(hn::Mul(r, r), sum));  // e^r - 1
+  const V power = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(di, 127))));
+  return hn::Add(hn::Mul(rest, power), hn::Sub(power, hn::Set(d, 1.0f)));
+}
+
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

@@ -43,6 +43,7 @@ inline double activate(const Epilogue& epilogue, double x) {
     case Activation::Clip: return clip(x, alpha, beta);
     case Activation::Sigmoid: return 1 / (1 + std::exp(-x));
     case Activation::HardSigmoid: return clip(alpha * x + beta, 0, 1);
+    default: break;  // no operator carries it
   }
   return x;
 }

@@ -1,6 +1,7 @@
 // The group of operators `activations`: functions of one number, and softmax.
 #pragma once
 #include "coverslip/ops/activations/activation.hpp"
+#include "coverslip/ops/activations/clip.hpp"
 #include "coverslip/ops/activations/softmax.hpp"
 #include "coverslip/ops/registry.hpp"
 
@@ -9,6 +10,7 @@ inline namespace v0 {
 
 inline constexpr Family kActivationsFamilies[] = {
     ops::kActivation,
+    ops::kClip,
     ops::kSoftmax,
 };
 extern constinit const Group kActivations{"activations", kActivationsFamilies};

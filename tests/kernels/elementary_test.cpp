@@ -1,0 +1,88 @@
+// The elementary functions against those of the standard library in double, over floats of all magnitudes.
+#include <bit>
+#include <cmath>
+
+#include "coverslip/kernels/table.hpp"
+#include "support.hpp"
+using namespace coverslip;
+
+namespace {
+
+struct Elementary {
+  const char* name;
+  Epilogue kernel;
+  double (*want)(double);
+  bool negative = true;  // false: only of what is not below zero
+};
+
+double expm1_below_zero(double x) { return x < 0 ? std::expm1(x) : x; }
+
+const Elementary kElementary[] = {
+    {"exp", {Activation::Exp}, [](double x) { return std::exp(x); }},
+    {"e^x - 1", {Activation::Elu, 1, 1}, expm1_below_zero},
+    {"log", {Activation::Log}, [](double x) { return std::log(x); }, false},
+    {"tanh", {Activation::Tanh}, [](double x) { return std::tanh(x); }},
+    {"erf", {Activation::Erf}, [](double x) { return std::erf(x); }},
+    {"sigmoid", {Activation::Sigmoid}, [](double x) { return 1 / (1 + std::exp(-x)); }},
+    {"softplus",
+     {Activation::Softplus},
+     [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }},
+};
+
+// Of all 2^32 bit patterns one in `step`, which is odd: every exponent, denormals, infinities and NaN among them.
+std::vector<float> floats_of_all_kinds(std::uint64_t step) {
+  std::vector<float> x{0.0f,
+                       -0.0f,
+                       1.0f,
+                       -1.0f,
+                       std::numeric_limits<float>::infinity(),
+                       -std::numeric_limits<float>::infinity(),
+                       std::numeric_limits<float>::quiet_NaN()};
+  for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += step)
+    x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+  return x;
+}
+
+// In units of the last place of what is wanted.
+double error_of(float got, double want) {
+  if (std::isnan(want) || std::isnan(got)) return std::isnan(want) == std::isnan(got) ? 0 : 1e9;
+  const float nearest = static_cast<float>(want);
+  if (got == nearest) return 0;
+  if (std::isinf(got) || std::isinf(nearest)) return want > 3.4028e38 && got > 3.4028e38f ? 1 : 1e9;
+  const int exponent = std::max(std::ilogb(want), -126);
+  return std::abs(double{got} - want) / std::ldexp(1.0, exponent - 23);
+}
+
+std::vector<float> values(const KernelTable& kernels, const Epilogue& function, const std::vector<float>& x) {
+  std::vector<float> y(x.size());
+  kernels.unary.activate(x.data(), y.data(), {.count = 1, .n = x.size()}, function);
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("exp, log, tanh and erf are good to four units in the last place, and have the same bits on every target") {
+  const std::vector<float> x = floats_of_all_kinds(4093);
+  for (const Elementary& f : kElementary) {
+    INFO(f.name);
+    const std::vector<float> y = values(*supported_kernels().back(), f.kernel, x);
+    double worst = 0;
+    float worst_x = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (!f.negative && x[i] < 0) continue;
+      const double error = error_of(y[i], f.want(x[i]));
+      if (error > worst) worst = error, worst_x = x[i];
+    }
+    CAPTURE(worst_x);
+    CHECK(worst < 4);
+    for (const KernelTable* kernels : supported_kernels()) {
+      INFO(kernels->name);
+      const std::vector<float> same = values(*kernels, f.kernel, x);
+      std::size_t differ = 0;
+      for (std::size_t i = 0; i < x.size(); ++i)
+        differ += std::bit_cast<std::uint32_t>(same[i]) != std::bit_cast<std::uint32_t>(y[i]) &&
+                  !(std::isnan(same[i]) && std::isnan(y[i]));
+      CHECK(differ == 0);
+    }
+  }
+}
