@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "arrays.hpp"
+#include "coverslip/ops/registry.hpp"
 
 namespace coverslip::python {
 namespace {
@@ -243,6 +244,13 @@ NB_MODULE(_engine, module) {
     nb::list targets;
     for (const Target target : cpu.targets) targets.append(to_string(target));
     return nb::make_tuple(targets, cpu.cores, cpu.allowed, cpu.quota, cpu.threads);
+  });
+  module.def("operators", [] {
+    std::vector<std::string> names;
+    for_each_op([&](const OpDef& op) {
+      if (!is_internal(op)) names.emplace_back(op.name);
+    });
+    return names;
   });
 }
 

@@ -46,7 +46,8 @@ def of_onnx(number: int, where: str) -> str:
     """The file's name for an ONNX element type."""
     if number not in _FROM_ONNX:
         name = onnx.TensorProto.DataType.Name(number) if number in onnx.TensorProto.DataType.values() else str(number)
-        raise Error(Errc.Unsupported, where, f"elements are {name.lower()}; known are {', '.join(ONNX)}")
+        name = {"DOUBLE": "float64"}.get(name, name.lower())
+        raise Error(Errc.Unsupported, where, f"elements are {name}; known are {', '.join(ONNX)}")
     return _FROM_ONNX[number]
 
 

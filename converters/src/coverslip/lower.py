@@ -1,4 +1,4 @@
-"""Rewrites operators that the engine does not have into those that it has."""
+"""Writes operators in the form in which the engine has them: that of the newest opset, or other operators."""
 
 from __future__ import annotations
 
@@ -6,26 +6,39 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .attributes import integer, integers, text
+from . import dtypes
+from .attributes import integer, integers, label, text
+from .errors import Errc, Error
 from .ir import FREE, Array, Graph, Node, Value
 
 Rule = Callable[[Node, "Lowering"], "list[Node] | None"]
-"""The nodes that do the same, or None where this one cannot be rewritten (it is then listed as unsupported)."""
+"""The nodes that do the same, or None where this one stays as it is."""
 
 
 class Lowering:
     """What rules may ask about the graph, and the constants that they add."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self._known = {value.name: value for value in [*graph.inputs, *graph.outputs, *graph.values.values()]}
+    def __init__(self, graph: Graph, opset: int, known: frozenset[str]) -> None:
+        self.graph, self.opset, self.known = graph, opset, known
+        self.read = {name for node in graph.nodes for name in node.inputs} | {value.name for value in graph.outputs}
+        self._types = {value.name: value for value in [*graph.inputs, *graph.values.values()]}
 
     def shape(self, name: str) -> tuple[int, ...] | None:
         """The shape of a value, if its rank is known."""
         if name in self.graph.constants:
             return self.graph.constants[name].shape
-        value: Value | None = self._known.get(name)
+        value: Value | None = self._types.get(name)
         return None if value is None else value.shape
+
+    def dtype(self, name: str) -> str:
+        """The element type of a value, "" where it is not known."""
+        if name in self.graph.constants:
+            return dtypes.of_array(self.graph.constants[name], f"constant '{name}'")
+        return self._types[name].dtype if name in self._types else ""
+
+    def array(self, node: Node, index: int) -> Array | None:
+        """An input, if it is a constant."""
+        return self.graph.constants.get(node.inputs[index]) if index < len(node.inputs) else None
 
     def integers(self, name: str) -> list[int] | None:
         """A constant list of integers."""
@@ -39,50 +52,88 @@ class Lowering:
         return name
 
 
-def run(graph: Graph) -> None:
+def run(graph: Graph, opset: int, known: frozenset[str]) -> None:
     """Applies the rules to every node, once."""
-    lowering = Lowering(graph)
+    lowering = Lowering(graph, opset, known)
     nodes: list[Node] = []
     for node in graph.nodes:
-        while len(node.outputs) > 1 and not node.outputs[-1]:
-            node.outputs.pop()
-        rule = _RULES.get(node.op)
+        rule = _RULES.get(node.op) or (None if node.op in known else _SUBSTITUTES.get(node.op))
         lowered = rule(node, lowering) if rule else None
         nodes += [node] if lowered is None else lowered
     graph.nodes = nodes
 
 
-def _dropout(node: Node, lowering: Lowering) -> list[Node] | None:
-    used = {name for other in lowering.graph.nodes for name in other.inputs}
-    if any(name in used for name in node.outputs[1:]):
+def _dropout(node: Node, lowering: Lowering) -> list[Node]:
+    """Nothing is dropped when a network runs; the mask, if anything reads it, is true everywhere."""
+    if len(node.inputs) > 2 and node.inputs[2]:
+        training, ratio = lowering.array(node, 2), lowering.array(node, 1)
+        nothing = ratio is not None and not np.any(ratio)
+        if (training is None or np.any(training)) and not nothing:
+            text = "drops numbers at random, which only training does; set its training_mode to false"
+            raise Error(Errc.Unsupported, label(node), text)
+    made = [Node("Identity", node.name, node.inputs[:1], node.outputs[:1])]
+    if len(node.outputs) > 1 and node.outputs[1] in lowering.read:
+        shape, true = f"{node.outputs[1]}.shape", lowering.constant(node, "true", np.array([True]))
+        made.append(Node("Shape", f"{node.name}.shape", node.inputs[:1], [shape]))
+        made.append(Node("ConstantOfShape", f"{node.name}.mask", [shape, true], node.outputs[1:2]))
+    return made
+
+
+def _cast(node: Node, _: Lowering) -> None:
+    for key in ("saturate", "round_mode"):  # speak of float8 alone
+        node.attributes.pop(key, None)
+
+
+def _cast_like(node: Node, lowering: Lowering) -> list[Node] | None:
+    wanted = lowering.dtype(node.inputs[1])
+    if not wanted:
         return None
-    return [Node("Identity", node.name, node.inputs[:1], node.outputs[:1])]
+    return [Node("Cast", node.name, node.inputs[:1], node.outputs, {"to": dtypes.ONNX[wanted]})]
 
 
-def _hard_swish(node: Node, _: Lowering) -> list[Node]:
-    gate = f"{node.outputs[0]}.gate"
-    return [
-        Node("HardSigmoid", f"{node.name}.gate", list(node.inputs), [gate], {"alpha": 1.0 / 6.0, "beta": 0.5}),
-        Node("Mul", node.name, [node.inputs[0], gate], list(node.outputs)),
-    ]
+def _batch_norm(node: Node, _: Lowering) -> None:
+    if not integer(node, "training_mode", 0):
+        for key in ("momentum", "training_mode"):
+            node.attributes.pop(key, None)
 
 
-def _as_reshape(node: Node, lowering: Lowering) -> list[Node] | None:
-    """Squeeze and Unsqueeze, whose result's shape is known but for one dimension."""
-    shape = lowering.shape(node.outputs[0])
-    if shape is None or sum(dim == FREE for dim in shape) > 1:
-        return None
-    if 0 in shape:
-        return None
-    wanted = lowering.constant(node, "shape", np.array(shape, np.int64))
-    return [Node("Reshape", node.name, [node.inputs[0], wanted], list(node.outputs))]
+def _grid_sample(node: Node, _: Lowering) -> None:
+    mode = text(node, "mode", "linear")
+    node.attributes["mode"] = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
+
+
+def _roi_align(node: Node, lowering: Lowering) -> None:
+    if lowering.opset < 16:
+        node.attributes.setdefault("coordinate_transformation_mode", "output_half_pixel")
+
+
+def _group_norm(node: Node, lowering: Lowering) -> None:
+    """Before opset 21 there was one scale a group, since then one a channel."""
+    shape, groups = lowering.shape(node.inputs[0]), integer(node, "num_groups", 1)
+    node.attributes.pop("stash_type", None)
+    if lowering.opset >= 21:
+        return
+    for i, what in ((1, "scale"), (2, "bias")):
+        array = lowering.array(node, i)
+        if array is None or shape is None or shape[1] == FREE:
+            text = f"of opset {lowering.opset} wants constant scales, and a number of channels that is known"
+            raise Error(Errc.Unsupported, label(node), f"{text}; export the network at opset 21 or newer")
+        node.inputs[i] = lowering.constant(node, what, np.repeat(array, shape[1] // groups))
+
+
+def _reduce(node: Node, lowering: Lowering) -> None:
+    """Axes are an input since opset 18."""
+    axes = integers(node, "axes", [])
+    if node.attributes.pop("axes", None) is not None:
+        node.inputs = [node.inputs[0], lowering.constant(node, "axes", np.array(axes, np.int64))]
 
 
 def _reduce_mean(node: Node, lowering: Lowering) -> list[Node] | None:
     """A mean over all spatial axes is a global pool."""
+    _reduce(node, lowering)
     shape = lowering.shape(node.inputs[0])
-    axes = lowering.integers(node.inputs[1]) if len(node.inputs) > 1 else integers(node, "axes", [])
-    if shape is None or axes is None or len(shape) < 3:
+    axes = lowering.integers(node.inputs[1]) if len(node.inputs) > 1 else None
+    if shape is None or not axes or len(shape) < 3 or lowering.dtype(node.inputs[0]) != "f32":
         return None
     if sorted(axis % len(shape) for axis in axes) != list(range(2, len(shape))):
         return None
@@ -96,73 +147,106 @@ def _reduce_mean(node: Node, lowering: Lowering) -> list[Node] | None:
 
 
 def _subtract(node: Node, lowering: Lowering) -> list[Node] | None:
-    array = lowering.graph.constants.get(node.inputs[1])
-    if array is None or array.dtype.kind != "f":
+    array = lowering.array(node, 1)
+    if array is None or array.dtype != np.float32:
         return None
-    negative = lowering.constant(node, "negative", np.negative(np.asarray(array, np.float32)))
+    negative = lowering.constant(node, "negative", np.negative(array))
     return [Node("Add", node.name, [node.inputs[0], negative], list(node.outputs))]
 
 
 def _divide(node: Node, lowering: Lowering) -> list[Node] | None:
-    array = lowering.graph.constants.get(node.inputs[1])
-    if array is None or array.dtype.kind != "f" or not np.all(array):
+    """By a constant: the product with its inverse, which what stands before can take in."""
+    array = lowering.array(node, 1)
+    if array is None or array.dtype != np.float32 or not np.all(array):
         return None
-    inverse = lowering.constant(node, "inverse", (1.0 / np.asarray(array, np.float64)).astype(np.float32))
+    inverse = lowering.constant(node, "inverse", (1.0 / array.astype(np.float64)).astype(np.float32))
     return [Node("Mul", node.name, [node.inputs[0], inverse], list(node.outputs))]
 
 
-def _pad(node: Node, lowering: Lowering) -> list[Node] | None:
+def _pad(node: Node, lowering: Lowering) -> None:
     """Padding of some axes, as padding of all."""
-    if len(node.inputs) < 4 or not node.inputs[3]:
-        node.inputs = node.inputs[:3] if len(node.inputs) > 2 and node.inputs[2] else node.inputs[:2]
-        return [node]
+    while not node.inputs[-1]:
+        node.inputs.pop()
+    if len(node.inputs) < 4:
+        return
     shape, pads, axes = lowering.shape(node.inputs[0]), *map(lowering.integers, (node.inputs[1], node.inputs[3]))
     if shape is None or pads is None or axes is None:
-        return None
+        return
     full = [0] * (2 * len(shape))
     for i, axis in enumerate(axes):
         full[axis % len(shape)] = pads[i]
         full[axis % len(shape) + len(shape)] = pads[i + len(axes)]
-    inputs = [
-        node.inputs[0],
-        lowering.constant(node, "pads", np.array(full, np.int64)),
-        *filter(None, [node.inputs[2]]),
-    ]
-    return [Node("Pad", node.name, inputs, list(node.outputs), node.attributes)]
+    whole = lowering.constant(node, "pads", np.array(full, np.int64))
+    node.inputs = [node.inputs[0], whole, *filter(None, [node.inputs[2]])]
 
 
-def _resize(node: Node, lowering: Lowering) -> list[Node] | None:
-    """Without region of interest, which only cropping reads; sizes or scales of all axes; no empty input."""
-    shape = lowering.shape(node.inputs[0])
+def _resize(node: Node, lowering: Lowering) -> None:
+    """Without what is not read: a region where nothing is cropped, an empty input, a rounding of no use."""
     inputs = [*node.inputs, "", "", ""][:4]
-    inputs[1] = ""
+    if text(node, "coordinate_transformation_mode", "half_pixel") != "tf_crop_and_resize":
+        inputs[1] = ""
+        node.attributes.pop("extrapolation_value", None)
     for i in (2, 3):
         if inputs[i] and lowering.shape(inputs[i]) == (0,):
             inputs[i] = ""
-    axes = integers(node, "axes", [])
-    if axes:
-        given = lowering.graph.constants.get(inputs[3] or inputs[2])
-        if shape is None or given is None or (inputs[3] and FREE in shape):
-            return None
-        full = np.array(shape, np.int64) if inputs[3] else np.ones(len(shape), np.float32)
-        full[axes] = given
-        inputs[3 if inputs[3] else 2] = lowering.constant(node, "axes", full)
-        del node.attributes["axes"]
-    while not inputs[-1]:
-        inputs.pop()
     if text(node, "mode", "nearest") != "nearest":
         node.attributes.pop("nearest_mode", None)
-    return [Node("Resize", node.name, inputs, list(node.outputs), node.attributes)]
+    node.inputs = inputs
+    if "axes" in node.attributes:
+        _resize_all_axes(node, lowering)
+    while not node.inputs[-1]:
+        node.inputs.pop()
 
+
+def _resize_all_axes(node: Node, lowering: Lowering) -> None:
+    axes, shape, index = integers(node, "axes", []), lowering.shape(node.inputs[0]), 3 if node.inputs[3] else 2
+    given = lowering.array(node, index)
+    policy = text(node, "keep_aspect_ratio_policy", "stretch")
+    if shape is None or given is None or node.inputs[1] or policy != "stretch" or (index == 3 and FREE in shape):
+        return
+    full = np.array(shape, np.int64) if index == 3 else np.ones(len(shape), np.float32)
+    full[axes] = given
+    node.inputs[index] = lowering.constant(node, "axes", full)
+    del node.attributes["axes"]
+
+
+def _hard_swish(node: Node, _: Lowering) -> list[Node]:
+    gate = f"{node.outputs[0]}.gate"
+    return [
+        Node("HardSigmoid", f"{node.name}.gate", list(node.inputs), [gate], {"alpha": 1.0 / 6.0, "beta": 0.5}),
+        Node("Mul", node.name, [node.inputs[0], gate], list(node.outputs)),
+    ]
+
+
+def _changing(rule: Callable[[Node, Lowering], None]) -> Rule:
+    """A rule that changes the node itself."""
+
+    def changed(node: Node, lowering: Lowering) -> None:
+        rule(node, lowering)
+
+    return changed
+
+
+_REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Min", "Prod", "Sum", "SumSquare")
 
 _RULES: dict[str, Rule] = {
+    "BatchNormalization": _changing(_batch_norm),
+    "Cast": _changing(_cast),
+    "CastLike": _cast_like,
     "Div": _divide,
     "Dropout": _dropout,
-    "HardSwish": _hard_swish,
-    "Pad": _pad,
+    "GridSample": _changing(_grid_sample),
+    "GroupNormalization": _changing(_group_norm),
+    "Pad": _changing(_pad),
     "ReduceMean": _reduce_mean,
-    "Resize": _resize,
-    "Squeeze": _as_reshape,
+    "Resize": _changing(_resize),
+    "RoiAlign": _changing(_roi_align),
     "Sub": _subtract,
-    "Unsqueeze": _as_reshape,
+    **{f"Reduce{kind}": _changing(_reduce) for kind in _REDUCTIONS},
 }
+
+_SUBSTITUTES: dict[str, Rule] = {"HardSwish": _hard_swish}
+"""For operators that an engine may lack."""
+
+HANDLED = frozenset(("CastLike", "Dropout", *_SUBSTITUTES))
+"""Operators that the engine need not have."""

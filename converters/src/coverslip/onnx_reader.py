@@ -11,15 +11,14 @@ import onnxscript.optimizer
 from onnx import helper, numpy_helper
 from onnx_ir.passes.common import CommonSubexpressionEliminationPass
 
-from . import dtypes, lower, onnx_file, padding, shapes
+from . import control_flow, dtypes, lower, onnx_file, onnx_types, operators, opsets, padding, shapes
 from .errors import Errc, Error
 from .ir import FREE, Array, Attribute, Graph, Node, Value
-from .operators import SPATIAL_RANKS, SUPPORTED, WINDOWED, drop_defaults, problem
-
-OLDEST, NEWEST = 17, 26
-"""Opsets whose operators mean the same here; older ones are converted."""
 
 Shapes = dict[str, tuple[int, ...]]
+
+MAX_NESTING = 8
+"""How deep a loop may stand in a loop."""
 
 
 def read(path: Path, shapes_wanted: Shapes | None = None) -> tuple[Graph, onnx.ModelProto]:
@@ -32,15 +31,21 @@ def from_model(model: onnx.ModelProto, shapes_wanted: Shapes | None = None) -> G
     """The graph of a loaded model, whose free input dimensions are fixed in place."""
     _check(model)
     fix_inputs(model.graph, shapes_wanted or {})
-    simple = _simplified(_at_known_opset(model))
-    graph = _import(simple.graph)
-    lower.run(graph)
+    known = operators.known() | lower.HANDLED
+    simple = _simplified(opsets.prepared(model, known))
+    problems = onnx_types.problems(simple.graph)
+    onnx_types.narrow(simple.graph)
+    graph = _import(simple.graph, problems)
+    lower.run(graph, opsets.version(simple), operators.known())
     padding.make_explicit(graph)
-    _refuse_unsupported(graph)
-    for node in graph.nodes:
-        drop_defaults(node)
+    problems += [
+        f"{node.op} '{node.name}': the engine has no such operator"
+        for node in graph.nodes
+        if node.op not in operators.known()
+    ]
+    if problems:
+        raise unsupported(problems)
     shapes.annotate(graph)
-    _check_values(graph)
     return graph
 
 
@@ -88,58 +93,69 @@ def _fix(info: onnx.ValueInfoProto, shape: tuple[int, ...]) -> None:
             dim.dim_value = size
 
 
-def _at_known_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    version = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
-    if version > NEWEST:
-        raise Error(Errc.Unsupported, "opset", f"{version} is newer than {NEWEST}; export at opset 17 to 22")
-    if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
-    if version >= OLDEST:
-        return model
-    try:
-        return onnx.version_converter.convert_version(model, OLDEST)
-    except Exception as error:  # the converter raises plain RuntimeError and more
-        reason = str(error).strip().splitlines()
-        text = f"opset {version} cannot be raised to {OLDEST}: {reason[0] if reason else error!r}"
-        raise Error(Errc.Unsupported, "opset", f"{text}; export the network again at opset {OLDEST}") from error
-
-
 def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Shapes inferred, constant parts computed. Rewriting is left to the passes, which do it in double precision."""
+    """Shapes inferred, constants computed, loops unrolled. Rewriting is left to the passes, which do it in double."""
     try:
-        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-        graph = onnx_ir.serde.deserialize_model(model)
-        for _ in range(2):  # what is folded once may let shapes be inferred, which lets more be folded
-            onnxscript.optimizer.fold_constants_ir(graph, onnx_shape_inference=True)
-            CommonSubexpressionEliminationPass()(graph)
-            onnxscript.optimizer.remove_unused_nodes(graph)
-        return onnx.shape_inference.infer_shapes(onnx_ir.serde.serialize_model(graph), data_prop=True)
-    except Exception as error:  # both raise whatever their C++ or Python parts do
+        for _ in range(MAX_NESTING):
+            model = _folded(model)
+            if not control_flow.resolve(model.graph):
+                break
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # all raise whatever their C++ or Python parts do
+        problems = onnx_types.problems(onnx.shape_inference.infer_shapes(model).graph)
+        if problems:
+            raise unsupported(problems) from error
         raise Error(Errc.BadModel, "ONNX shape inference", str(error).strip()) from error
 
 
-def _import(proto: onnx.GraphProto) -> Graph:
+def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    graph = onnx_ir.serde.deserialize_model(onnx.shape_inference.infer_shapes(model, data_prop=True))
+    for _ in range(2):  # what is folded once may let shapes be inferred, which lets more be folded
+        onnxscript.optimizer.fold_constants_ir(graph, onnx_shape_inference=True)
+        CommonSubexpressionEliminationPass()(graph)
+        onnxscript.optimizer.remove_unused_nodes(graph)
+    return onnx_ir.serde.serialize_model(graph)
+
+
+def _import(proto: onnx.GraphProto, problems: list[str]) -> Graph:
+    """The graph as it stands; adds to `problems` the nodes that no operator can be made of."""
     graph = Graph()
     graph.constants = {tensor.name: _array(tensor) for tensor in proto.initializer}
     graph.inputs = [_value(info, "input") for info in proto.input if info.name not in graph.constants]
-    graph.outputs = [_value(info, "output", rank_needed=False) for info in proto.output]
+    graph.outputs = [Value(info.name, "", ()) for info in proto.output]
     for info in proto.value_info:
         if info.type.tensor_type.HasField("shape") and info.type.tensor_type.elem_type in dtypes.ONNX.values():
             graph.values[info.name] = _value(info, "value")
-    problems = []
     for node in proto.node:
-        name = node.name or node.output[0]
+        name = node.name or next(filter(None, node.output), "")
         op = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
         if op == "Constant":
             graph.constants[node.output[0]] = _constant(node, name)
         elif any(part.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for part in node.attribute):
-            problems.append(f"{op} '{name}': control flow")
+            problems.append(f"{op} '{name}': {control_flow.reason(node)}")
         else:
-            attributes = {part.name: _attribute(part, name) for part in node.attribute}
-            graph.nodes.append(Node(op, name, list(node.input), list(node.output), attributes))
-    if problems:
-        raise unsupported([*problems, *_problems(graph)])
+            graph.nodes.append(_node(graph, node, op, name))
     return graph
+
+
+def _node(graph: Graph, proto: onnx.NodeProto, op: str, name: str) -> Node:
+    """A node. A tensor among its attributes becomes its last input, as no attribute of the file holds one."""
+    node = Node(op, name, list(proto.input), list(proto.output))
+    while len(node.outputs) > 1 and not node.outputs[-1]:
+        node.outputs.pop()
+    taken = {output for output in node.outputs if output}
+    node.outputs = [output or _unused_name(f"{name}.{i}", taken) for i, output in enumerate(node.outputs)]
+    for part in proto.attribute:
+        if part.type == onnx.AttributeProto.TENSOR:
+            node.inputs.append(f"{node.outputs[0]}.{part.name}")
+            graph.constants[node.inputs[-1]] = _array(part.t)
+        else:
+            node.attributes[part.name] = _attribute(part, name)
+    return node
+
+
+def _unused_name(hint: str, taken: set[str]) -> str:
+    return hint if hint not in taken else f"{hint}.unused"
 
 
 def _array(tensor: onnx.TensorProto) -> Array:
@@ -153,6 +169,8 @@ def _array(tensor: onnx.TensorProto) -> Array:
 
 
 def _constant(node: onnx.NodeProto, name: str) -> Array:
+    if len(node.attribute) != 1:
+        raise Error(Errc.BadModel, f"Constant '{name}'", f"has {len(node.attribute)} attributes, expected its value")
     attribute = node.attribute[0]
     if attribute.name == "value":
         return _array(attribute.t)
@@ -186,35 +204,11 @@ def _attribute(attribute: onnx.AttributeProto, where: str) -> Attribute:
     raise Error(Errc.Unsupported, where, f"attribute '{attribute.name}' is neither a number nor a list of numbers")
 
 
-def _problems(graph: Graph) -> list[str]:
-    found = ((node, problem(node)) for node in graph.nodes)
-    return [f"{node.op} '{node.name}': {reason}" for node, reason in found if reason]
-
-
-def _refuse_unsupported(graph: Graph) -> None:
-    problems = _problems(graph)
-    if problems:
-        raise unsupported(problems)
-
-
 def unsupported(problems: list[str]) -> Error:
     """One refusal that lists everything."""
     listed = "\n  ".join(problems)
-    advice = f"the operators are {', '.join(SUPPORTED)}"
-    if any(entry.startswith(("Shape ", "Gather ", "ConstantOfShape ", "Range ")) for entry in problems):
-        advice = "shapes are computed in the network: give its inputs by --shape, then most of these vanish"
-    return Error(Errc.Unsupported, "network", f"{len(problems)} nodes cannot be converted:\n  {listed}\n{advice}")
-
-
-def _check_values(graph: Graph) -> None:
-    """What only the inferred types tell: spatial axes, and arithmetic in other floats."""
-    known = {value.name: value for value in [*graph.inputs, *graph.values.values()]}
-    problems = []
-    for node in graph.nodes:
-        source, result = known.get(node.inputs[0]), known.get(node.outputs[0])
-        if node.op in WINDOWED and source is not None and len(source.shape) - 2 not in SPATIAL_RANKS:
-            problems.append(f"{node.op} '{node.name}': {len(source.shape) - 2} spatial axes")
-        if node.op != "Cast" and result is not None and result.dtype in ("f16", "bf16"):
-            problems.append(f"{node.op} '{node.name}': computes in {result.dtype}, only f32 is possible")
-    if problems:
-        raise unsupported(problems)
+    advice = "`slip info --operators` lists what the engine has; export the network with those, or cut it before this"
+    if any("depends on the input" in entry for entry in problems):
+        advice = "where it depends on the input's shape alone, give that by --shape: then it is settled"
+    count = f"{len(problems)} node{'s' if len(problems) > 1 else ''}"
+    return Error(Errc.Unsupported, "network", f"{count} cannot be converted:\n  {listed}\n{advice}")

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from .attributes import integers, text
 from .ir import FREE, Graph, Node
-from .window import same_pads
-
-_WINDOWED = ("Conv", "ConvTranspose", "MaxPool", "AveragePool")
+from .window import WINDOWED, same_pads
 
 
 def make_explicit(graph: Graph) -> None:
-    """Replaces auto_pad and output_shape by pads; where that cannot be, the attribute stays and is refused later."""
+    """Replaces auto_pad and output_shape by pads; where it is not known, the engine works it out."""
     shapes = {value.name: value.shape for value in [*graph.inputs, *graph.values.values()]}
     for node in graph.nodes:
-        if node.op not in _WINDOWED:
+        if node.op not in WINDOWED:
             continue
         mode = text(node, "auto_pad", "NOTSET")
-        kernel = _kernel(graph, node)
+        kernel = _kernel(graph, shapes, node)
         if mode in ("NOTSET", "VALID"):
             node.attributes.pop("auto_pad", None)
             if mode == "VALID":
@@ -30,11 +28,12 @@ def make_explicit(graph: Graph) -> None:
             _same(node, kernel, sizes, mode == "SAME_UPPER")
 
 
-def _kernel(graph: Graph, node: Node) -> list[int] | None:
+def _kernel(graph: Graph, shapes: dict[str, tuple[int, ...]], node: Node) -> list[int] | None:
     if node.op in ("MaxPool", "AveragePool"):
         return integers(node, "kernel_shape", [])
     weights = graph.constants.get(node.inputs[1])
-    return list(weights.shape[2:]) if weights is not None else integers(node, "kernel_shape", []) or None
+    sizes = list(shapes.get(node.inputs[1], ()) if weights is None else weights.shape)[2:]
+    return sizes if sizes and FREE not in sizes else integers(node, "kernel_shape", []) or None
 
 
 def _same(node: Node, kernel: list[int], sizes: list[int], upper: bool) -> None:

@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from . import onnx_double
 from . import window as win
 from .attributes import integer, integers, label, real, text
 from .dtypes import NUMPY
 from .errors import Errc, Error
 from .ir import Graph, Node
-from .reference_resize import resize
+from .reference_resize import PLAIN_COORDINATES, resize
 
 Arrays: TypeAlias = npt.NDArray[Any]
 Index: TypeAlias = tuple[Any, ...]
@@ -24,18 +25,38 @@ _ONNX_TYPES = {1: "f32", 2: "u8", 3: "i8", 6: "i32", 7: "i64", 9: "bool", 10: "f
 
 
 def run(graph: Graph, feeds: dict[str, Arrays]) -> dict[str, Arrays]:
-    """The outputs by name. Floats are computed as float64, integers as they are."""
+    """The outputs by name. Floats are computed as float64, integers as they are. Raises Error(Unsupported)."""
     values = {name: widen(array) for name, array in graph.constants.items()}
     values |= {name: widen(array) for name, array in feeds.items()}
     last_use = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
     kept = {value.name for value in graph.outputs} | set(graph.constants)
     for i, node in enumerate(graph.nodes):
-        result = evaluate(node, [values[name] if name else None for name in node.inputs])
-        values[node.outputs[0]] = result
+        inputs = [values[name] if name else None for name in node.inputs]
+        made = [evaluate(node, inputs)] if knows(node) else onnx_double.evaluate(node, inputs)
+        values |= zip(node.outputs, made, strict=True)
         for name in set(node.inputs):
             if name and last_use[name] == i and name not in kept:
                 del values[name]
     return {value.name: values[value.name] for value in graph.outputs}
+
+
+def knows(node: Node) -> bool:
+    """Whether the node is defined here; of all others ONNX's own reference is asked."""
+    return node.op in _OPERATORS and len(node.outputs) == 1 and _plain(node)
+
+
+def _plain(node: Node) -> bool:
+    """Whether it is of the kind that the functions below compute."""
+    if node.op == "Resize":
+        crops = text(node, "coordinate_transformation_mode", "half_pixel") not in PLAIN_COORDINATES
+        bent = integer(node, "antialias", 0) or integer(node, "exclude_outside", 0) or "axes" in node.attributes
+        stretched = text(node, "keep_aspect_ratio_policy", "stretch") == "stretch"
+        return not crops and not bent and stretched and text(node, "mode", "nearest") != "cubic"
+    if node.op == "BatchNormalization":
+        return not integer(node, "training_mode", 0)
+    if node.op == "Pad":
+        return len(node.inputs) < 4 and text(node, "mode", "constant") != "wrap"
+    return node.op not in win.WINDOWED or text(node, "auto_pad", "NOTSET") in ("NOTSET", "VALID")
 
 
 def widen(array: Arrays) -> Arrays:

@@ -13,6 +13,8 @@ from .ir import Node
 
 Arrays: TypeAlias = npt.NDArray[Any]
 
+PLAIN_COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+
 
 def resize(node: Node, x: Arrays, scales: Arrays | None, sizes: Arrays | None) -> Arrays:
     """`sizes` win over `scales`; one of them must be there."""

@@ -12,12 +12,16 @@ from .errors import Errc, Error
 from .ir import FREE, Array, Graph, Node, Value
 from .operators import RESIDUAL_INPUT
 
-OPSET = 17
-IR_VERSION = 8
+COMMON = 22
+"""An opset that other programs read, and whose operators mean what those of the newest do."""
 
 
-def to_onnx(graph: Graph, opaque_above: int | None = None) -> onnx.ModelProto:
-    """The same network in plain ONNX. Constants of more than `opaque_above` elements become inputs without data."""
+def to_onnx(graph: Graph, opaque_above: int | None = None, opset: int | None = None) -> onnx.ModelProto:
+    """The same network in plain ONNX, of the oldest opset that will do unless one is wanted.
+
+    Constants of more than `opaque_above` elements become inputs without data.
+    """
+    opset = opset or _oldest_opset(graph)
     expander = _Expander(graph)
     nodes = [part for node in graph.nodes for part in expander.expand(node)]
     inputs = [_info(value) for value in graph.inputs]
@@ -29,10 +33,23 @@ def to_onnx(graph: Graph, opaque_above: int | None = None) -> onnx.ModelProto:
             initializers.append(numpy_helper.from_array(np.asarray(array), name))
     outputs = [_info(value, known=opaque_above is None) for value in graph.outputs]
     proto = helper.make_graph(nodes, "coverslip", inputs, outputs, initializers)
-    return helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(proto, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets))
+
+
+def _oldest_opset(graph: Graph) -> int:
+    """COMMON, or newer where an operator came later."""
+    first: dict[str, int] = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if not schema.domain:
+            first[schema.name] = min(first.get(schema.name, 1 << 30), schema.since_version)
+    late = [node.op for node in graph.nodes if first.get(node.op, 0) > COMMON]
+    return max([COMMON, *(int(onnx.defs.get_schema(op).since_version) for op in late)])
 
 
 def _info(value: Value, known: bool = True) -> onnx.ValueInfoProto:
+    if not value.dtype:
+        return onnx.ValueInfoProto(name=value.name)
     dims = [f"{value.name}.{i}" if dim == FREE else dim for i, dim in enumerate(value.shape)]
     return helper.make_tensor_value_info(value.name, dtypes.ONNX[value.dtype], dims if known else None)
 
@@ -42,20 +59,24 @@ class _Expander:
 
     def __init__(self, graph: Graph) -> None:
         self.constants: dict[str, Array] = {}
+        self._constants = graph.constants
         self._names = {name for node in graph.nodes for name in (*node.inputs, *node.outputs)}
 
     def expand(self, node: Node) -> list[onnx.NodeProto]:
         """The ONNX nodes that do what one node does."""
         plain = {key: value for key, value in node.attributes.items() if not key.startswith("activation")}
+        if node.op == "ConstantOfShape" and len(node.inputs) > 1:
+            value = numpy_helper.from_array(self._constants[node.inputs[1]])
+            return [helper.make_node(node.op, node.inputs[:1], node.outputs, name=node.name, value=value)]
         residual = RESIDUAL_INPUT.get(node.op, len(node.inputs))
         more, activation = node.inputs[residual:], text(node, "activation", "")
         result = node.outputs[0]
         before_activation = self._fresh(result) if activation else result
-        made = self._fresh(result) if more else before_activation
+        made = [self._fresh(result) if more else before_activation, *node.outputs[1:]]
         name = node.name
-        parts = [helper.make_node(node.op, _trimmed(node.inputs[:residual]), [made], name=name, **plain)]
+        parts = [helper.make_node(node.op, _trimmed(node.inputs[:residual]), made, name=name, **plain)]
         if more:
-            parts.append(helper.make_node("Add", [made, more[0]], [before_activation], name=f"{name}.residual"))
+            parts.append(helper.make_node("Add", [made[0], more[0]], [before_activation], name=f"{name}.residual"))
         if activation:
             parts.append(self._activation(node, activation, before_activation, result))
         return parts

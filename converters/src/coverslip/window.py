@@ -8,6 +8,8 @@ from .attributes import integer, integers, label, text
 from .errors import Errc, Error
 from .ir import Node
 
+WINDOWED = ("Conv", "ConvTranspose", "MaxPool", "AveragePool")
+
 
 @dataclass(frozen=True)
 class Window:

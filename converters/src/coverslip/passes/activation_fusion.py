@@ -7,7 +7,7 @@ import numpy as np
 from ..attributes import real
 from ..edit import Editor
 from ..ir import Attribute, Graph, Node
-from ..operators import ACTIVATIONS, FUSABLE
+from ..operators import ACTIVATIONS, can_carry
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -21,7 +21,7 @@ def run(graph: Graph) -> bool:
             continue
         source = activation.inputs[0]
         node = editor.maker(source)
-        if node is None or node.op not in FUSABLE or "activation" in node.attributes:
+        if node is None or not can_carry(node):
             continue
         described = _described(editor, activation)
         if described is None or editor.only_user(source) is not activation or not _is_float(graph, source):

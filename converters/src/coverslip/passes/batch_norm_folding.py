@@ -18,7 +18,7 @@ def run(graph: Graph) -> bool:
     editor = Editor(graph)
     changed = False
     for norm in list(graph.nodes):
-        if norm.op != "BatchNormalization" or "activation" in norm.attributes:
+        if norm.op != "BatchNormalization" or "activation" in norm.attributes or len(norm.outputs) > 1:
             continue
         linear = channels.foldable(editor, editor.maker(norm.inputs[0]))
         constants = editor.constants_of(norm)

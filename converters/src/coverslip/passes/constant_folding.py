@@ -21,7 +21,12 @@ def run(graph: Graph) -> bool:
         if any(name and array is None for name, array in zip(node.inputs, inputs, strict=True)):
             continue
         result = node.outputs[0]
-        if editor.is_output(result) or len(node.outputs) != 1 or result not in graph.values:
+        if (
+            editor.is_output(result)
+            or len(node.outputs) != 1
+            or result not in graph.values
+            or not reference.knows(node)
+        ):
             continue
         shape, given = graph.values[result].shape, sum(array.size for array in inputs if array is not None)
         if FREE in shape or math.prod(shape) > MAX_GROWTH + given:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..attributes import integer, integers
+from ..attributes import integer, integers, text
 from ..dtypes import ONNX
 from ..edit import Editor
 from ..ir import FREE, Graph, Node, Value
@@ -49,7 +49,9 @@ def _keeps_values(editor: Editor, node: Node) -> bool:
             return True
         steps = editor.constant(node.inputs[4])
         return steps is not None and bool(np.all(steps > 0))
-    if node.op == "Resize":  # of the same size; scales could still be other than 1
+    if node.op == "Resize":  # of the same size; scales could still be other than 1, and a crop takes a part
+        if text(node, "coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize":
+            return False
         if len(node.inputs) > 3 and node.inputs[3]:
             return True
         scales = editor.constant(node.inputs[2])

@@ -15,7 +15,7 @@ def run(graph: Graph) -> bool:
     changed = False
     for node in list(graph.nodes):
         weights = editor.constant(node.inputs[1]) if node.op == "MatMul" else None
-        if weights is None or weights.ndim != 2 or ranks.get(node.inputs[0]) != 2:
+        if weights is None or weights.dtype != np.float32 or weights.ndim != 2 or ranks.get(node.inputs[0]) != 2:
             continue
         node.op = "Gemm"
         _take_bias(editor, node, weights.shape[1])

@@ -31,7 +31,7 @@ def run(graph: Graph) -> bool:
 
 def _zero_padding(editor: Editor, pad: Node) -> list[int] | None:
     """Begins, then ends, of the spatial axes; None if the Pad does anything but add zeros to those."""
-    pads = editor.constant(pad.inputs[1])
+    pads = editor.constant(pad.inputs[1]) if len(pad.inputs) < 4 else None
     value = editor.constant(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] else np.zeros(1)
     if pads is None or value is None or np.any(value) or text(pad, "mode", "constant") != "constant":
         return None

@@ -12,14 +12,14 @@ from ..operators import RESIDUAL_INPUT
 def run(graph: Graph) -> bool:
     """True if any was fused."""
     editor = Editor(graph)
-    _, symbols = shapes.infer(graph)
+    types, symbols = shapes.infer(graph)
     position = {id(node): i for i, node in enumerate(graph.nodes)}
     changed = False
     for add in list(graph.nodes):
         if add.op != "Add" or "activation" in add.attributes or add.inputs[0] == add.inputs[1]:
             continue
         left, right = (symbols.get(name) for name in add.inputs)
-        if left is None or left != right or None in left:
+        if left is None or left != right or None in left or types[add.inputs[0]].dtype != "f32":
             continue
         makers = [maker for name in add.inputs if (maker := _ready(editor, name, add)) is not None]
         if not makers:

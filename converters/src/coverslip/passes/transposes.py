@@ -57,7 +57,11 @@ def _merge(editor: Editor) -> bool:
 def _sink(editor: Editor) -> bool:
     """Computes before the Transpose what was computed after it."""
     for node in editor.graph.nodes:
-        if node.op not in _ELEMENTWISE or "activation" in node.attributes:
+        if (
+            node.op not in _ELEMENTWISE
+            or "activation" in node.attributes
+            or (node.op == "Pad" and len(node.inputs) > 3)
+        ):
             continue
         perm = _common_perm(editor, node)
         if perm is None or not _worth_it(editor, node):
