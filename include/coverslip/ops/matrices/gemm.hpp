@@ -36,8 +36,12 @@ inline Index gemm_c_place(const Shape& c, const Index& y) {
 
 inline Types gemm_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 2, 4);
-  want_dtype(node, in, DType::f32);
+  want_arithmetic(node, in);
   const Gemm gemm(node, in[0].shape, in[1].shape);
+  const auto is_whole = [](float x) { return std::abs(x) < 0x1p24f && std::trunc(x) == x; };
+  if ((in[0].dtype == DType::i32 || in[0].dtype == DType::i64) &&
+      (!is_whole(gemm.alpha) || !is_whole(gemm.beta) || node.attributes.contains("activation")))
+    throw Error(Errc::Unsupported, node.label(), "integers with an activation, or alpha or beta that is none");
   const Shape y{gemm.m, gemm.n};
   y.elements();
   if (node.has(2)) {
@@ -46,12 +50,10 @@ inline Types gemm_type(const Node& node, const Types& in, Constants) {
     for (std::size_t i = 0; fits && i < c.rank(); ++i) fits = c[i] == 1 || c[i] == y[2 - c.rank() + i];
     if (!fits) throw Error(Errc::BadShape, node.label(), "input C is ", c, ", which cannot be broadcast to ", y);
   }
-  if (node.has(3)) {
-    if (gemm.trans_a) throw Error(Errc::Unsupported, node.label(), "a residual with transA = 1");
-    if (in[3].shape != y) throw Error(Errc::BadShape, node.label(), "residual is ", in[3].shape, ", wants ", y);
-  }
+  if (node.has(3) && in[3].shape != y)
+    throw Error(Errc::BadShape, node.label(), "residual is ", in[3].shape, ", wants ", y);
   epilogue_of(node);
-  return {{DType::f32, y}};
+  return {{in[0].dtype, y}};
 }
 
 inline std::vector<Box> gemm_needed(const Node& node, const Types& in, const Box& y) {
@@ -73,15 +75,19 @@ inline std::vector<Box> gemm_needed(const Node& node, const Types& in, const Box
 inline void gemm(const Node& node, Inputs in, Outputs out) {
   const Gemm gemm(node, in[0].shape(), in[1].shape());
   const Epilogue epilogue = epilogue_of(node);
-  for_each(out[0].held(), [&](const Index& y) {
-    double sum = 0;
-    for (Dim k = 0; k < gemm.k; ++k)
-      sum += double{*in[0].as<float>(gemm.trans_a ? Index{k, y[0]} : Index{y[0], k})} *
-             double{*in[1].as<float>(gemm.trans_b ? Index{y[1], k} : Index{k, y[1]})};
-    sum *= gemm.alpha;
-    if (node.has(2)) sum += double{gemm.beta} * *in[2].as<float>(gemm_c_place(in[2].shape(), y));
-    if (node.has(3)) sum += *in[3].as<float>(y);
-    *out[0].as<float>(y) = static_cast<float>(activate(epilogue, sum));
+  visit_arithmetic(out[0].dtype(), [&]<class T>(T) {
+    const auto factor = [](float x) { return static_cast<Wide<T>>(static_cast<Signed<T>>(x)); };
+    for_each(out[0].held(), [&](const Index& y) {
+      Wide<T> sum = 0;
+      for (Dim k = 0; k < gemm.k; ++k)
+        sum += widen(*in[0].as<T>(gemm.trans_a ? Index{k, y[0]} : Index{y[0], k})) *
+               widen(*in[1].as<T>(gemm.trans_b ? Index{y[1], k} : Index{k, y[1]}));
+      sum *= factor(gemm.alpha);
+      if (node.has(2)) sum += factor(gemm.beta) * widen(*in[2].as<T>(gemm_c_place(in[2].shape(), y)));
+      if (node.has(3)) sum += widen(*in[3].as<T>(y));
+      if constexpr (!std::is_integral_v<T>) sum = activate(epilogue, sum);
+      *out[0].as<T>(y) = narrow<T>(sum);
+    });
   });
 }
 
@@ -142,11 +148,10 @@ inline Form gemm_weights_form(const Gemm& gemm, Dim width) {
 }
 
 inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+  if (in[0].dtype != DType::f32) return {};
   const Gemm gemm(node, in[0].shape, in[1].shape);
   const auto& kernels = context.kernels.gemm_f32;
   const bool row_bias = node.has(2) && constants[2] != nullptr && is_row(in[2].shape);
-  // What comes packed is multiplied by alpha then; nothing else is.
-  if (constants[1] == nullptr && gemm.alpha != 1) return {};
   MatrixProduct product{.terms = gemm.k,
                         .width = static_cast<Dim>(kernels.columns),
                         .tile_rows = static_cast<Dim>(kernels.rows),
@@ -183,7 +188,8 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
       const Index first = gemm.trans_b ? Index{box[1].begin, 0} : Index{0, box[1].begin};
       const float* data = gemm.k > 0 ? b.as<float>(first) : nullptr;
       const Dim s0 = b.strides()[0], s1 = b.strides()[1];
-      rows.use(nullptr, gemm.trans_b ? MatrixView{data, s1, s0} : MatrixView{data, s0, s1}, bias);
+      rows.use(nullptr, gemm.trans_b ? MatrixView{data, s1, s0, gemm.alpha} : MatrixView{data, s0, s1, gemm.alpha},
+               bias);
     }
     for (Dim m = box[0].begin; m < box[0].end; ++m) {
       const float* init = residual != nullptr ? residual->as<float>({m, box[1].begin}) : nullptr;
@@ -203,12 +209,17 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
   return {step};
 }
 
+inline std::optional<Graph> expand_gemm(const Node& node, const Types& in, Constants constants) {
+  return widened(node, in, gemm_type(node, in, constants));
+}
+
 inline std::vector<Case> gemm_cases() {
   struct Row {
     Dim m, n, k;
     Shape c;
     Attributes attributes;
     bool constant, residual;
+    DType dtype = DType::f32;
   };
   const Row rows[] = {
       {1, 1, 1, {}, {}, true, false},
@@ -220,6 +231,14 @@ inline std::vector<Case> gemm_cases() {
       {5, 40, 8, {40}, {{"transA", Dim{1}}, {"transB", Dim{1}}}, false, false},
       {13, 15, 8, {}, {{"activation", std::string("LeakyRelu")}, {"activation_alpha", 0.1f}}, false, true},
       {1, 65, 3, {65}, {}, false, false},
+      {7, 18, 11, {7, 1}, {{"alpha", -1.5f}, {"beta", 0.5f}, {"transB", Dim{1}}}, false, true},
+      {9, 17, 5, {9, 17}, {{"alpha", 0.25f}, {"transA", Dim{1}}}, false, true},
+      {4, 3, 0, {3}, {}, false, false},
+      {0, 3, 2, {}, {}, false, false},
+      {3, 5, 4, {5}, {{"alpha", 2.0f}, {"beta", -1.0f}}, false, false, DType::i32},
+      {3, 5, 4, {}, {{"transA", Dim{1}}}, false, false, DType::i64},
+      {3, 5, 4, {1}, {{"alpha", 0.5f}}, false, false, DType::f16},
+      {3, 5, 4, {}, {{"transB", Dim{1}}}, false, false, DType::bf16},
   };
   std::vector<Case> cases;
   for (const Row& row : rows) {
@@ -231,6 +250,7 @@ inline std::vector<Case> gemm_cases() {
     else if (row.residual)
       c.operands.push_back(absent());
     if (row.residual) c.operands.push_back(data({row.m, row.n}));
+    for (Operand& operand : c.operands) operand.type.dtype = row.dtype;
     cases.push_back(c);
   }
   for (const auto& [m, n, k] : {std::array<Dim, 3>{1, 1000, 2048}, {1, 1000, 1280}, {197, 768, 192}})
@@ -246,14 +266,16 @@ inline constexpr OpDef kGemm[] = {
      .plan = plan_gemm,
      .tolerance = gemm_tolerance,
      .magnitudes = gemm_magnitudes,
-     .cases = gemm_cases},
+     .cases = gemm_cases,
+     .expand = expand_gemm},
     {.name = "MatMul",
      .infer = matmul_type,
      .needed = matmul_needed,
      .reference = matmul,
      .plan = plan_matmul,
      .tolerance = matmul_tolerance,
-     .cases = matmul_cases},
+     .cases = matmul_cases,
+     .expand = expand_matmul},
 };
 
 }  // namespace coverslip::inline v0::ops

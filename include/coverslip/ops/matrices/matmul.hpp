@@ -1,6 +1,7 @@
 // MatMul: A [...,M,K] times B [...,K,N], leading axes broadcast against each other; a vector is a matrix of one row or
 // column.
 #pragma once
+#include "coverslip/ops/matrices/arithmetic.hpp"
 #include "coverslip/ops/matrices/matrix_product.hpp"
 
 namespace coverslip::inline v0::ops {
@@ -82,10 +83,10 @@ struct MatMul {
 
 inline Types matmul_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 2, 2);
-  want_dtype(node, in, DType::f32);
+  want_arithmetic(node, in);
   const MatMul matmul(node, in[0].shape, in[1].shape);
   matmul.output.elements();
-  return {{DType::f32, matmul.output}};
+  return {{in[0].dtype, matmul.output}};
 }
 
 inline std::vector<Box> matmul_needed(const Node& node, const Types& in, const Box& y) {
@@ -103,12 +104,14 @@ inline std::vector<Box> matmul_needed(const Node& node, const Types& in, const B
 
 inline void matmul(const Node& node, Inputs in, Outputs out) {
   const MatMul product(node, in[0].shape(), in[1].shape());
-  for_each(out[0].held(), [&](const Index& y) {
-    const Dim m = product.a.rank() > 1 ? y[product.batch] : 0, n = product.b.rank() > 1 ? y[y.rank() - 1] : 0;
-    double sum = 0;
-    for (Dim k = 0; k < product.k; ++k)
-      sum += double{*in[0].as<float>(product.a_place(y, m, k))} * double{*in[1].as<float>(product.b_place(y, k, n))};
-    *out[0].as<float>(y) = static_cast<float>(sum);
+  visit_arithmetic(out[0].dtype(), [&]<class T>(T) {
+    for_each(out[0].held(), [&](const Index& y) {
+      const Dim m = product.a.rank() > 1 ? y[product.batch] : 0, n = product.b.rank() > 1 ? y[y.rank() - 1] : 0;
+      Wide<T> sum = 0;
+      for (Dim k = 0; k < product.k; ++k)
+        sum += widen(*in[0].as<T>(product.a_place(y, m, k))) * widen(*in[1].as<T>(product.b_place(y, k, n)));
+      *out[0].as<T>(y) = narrow<T>(sum);
+    });
   });
 }
 
@@ -157,6 +160,7 @@ inline void run_matmul(const MatMul& matmul, const MatrixProduct& product, Input
 
 inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constants constants,
                                      const PlanContext& context) {
+  if (in[0].dtype != DType::f32) return {};
   const MatMul matmul(node, in[0].shape, in[1].shape);
   const auto& kernels = context.kernels.gemm_f32;
   const MatrixProduct product{.terms = matmul.k,
@@ -184,10 +188,15 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
        }}};
 }
 
+inline std::optional<Graph> expand_matmul(const Node& node, const Types& in, Constants constants) {
+  return widened(node, in, matmul_type(node, in, constants));
+}
+
 inline std::vector<Case> matmul_cases() {
   struct Row {
     Shape a, b;
     bool constant;
+    DType dtype = DType::f32;
   };
   const Row rows[] = {
       {{1, 1}, {1, 1}, true},
@@ -202,10 +211,20 @@ inline std::vector<Case> matmul_cases() {
       {{6, 4, 7}, {7}, false},
       {{7}, {2, 7, 9}, false},
       {{5}, {5}, false},
+      {{2, 3, 1, 0}, {3, 0, 5}, false},
+      {{2, 0, 4}, {4, 5}, true},
+      {{3, 1, 2, 5, 4}, {6, 1, 4, 3}, false},
+      {{2, 3, 4}, {2, 4, 5}, false, DType::f16},
+      {{3, 4}, {2, 4, 5}, true, DType::bf16},
+      {{3, 4}, {4}, false, DType::i32},
+      {{2, 3, 4}, {4, 2}, false, DType::i64},
   };
   std::vector<Case> cases;
   for (const Row& row : rows)
-    cases.push_back({"MatMul", {}, {data(row.a), row.constant ? weights(row.b) : data(row.b)}});
+    cases.push_back({"MatMul",
+                     {},
+                     {data(TensorType{row.dtype, row.a}),
+                      {row.constant ? Operand::Kind::Constant : Operand::Kind::Data, {row.dtype, row.b}, {}}}});
   cases.push_back({"MatMul", {}, {data({1, 197, 192}), weights({192, 768})}, true});
   cases.push_back({"MatMul", {}, {data({1, 3, 197, 64}), data({1, 3, 64, 197})}, true});
   return cases;

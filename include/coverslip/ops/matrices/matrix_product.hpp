@@ -5,11 +5,25 @@
 
 namespace coverslip::inline v0::ops {
 
-// A matrix inside a View: element [i][j] lies at data[i * row + j * column].
+// A matrix inside a View: element [i][j] is factor * data[i * row + j * column].
 struct MatrixView {
   const float* data = nullptr;
   Dim row = 0, column = 0;
+  float factor = 1;
 };
+
+// Columns [0, columns) of b as a panel: `rows` rows of `width` floats, zeros after the last column.
+inline void pack_panel(const MatrixView& b, Dim rows, Dim columns, Dim width, float* panel) {
+  if (b.column == 1) {
+    for (Dim k = 0; k < rows; ++k)
+      for (Dim n = 0; n < columns; ++n) panel[k * width + n] = b.factor * b.data[k * b.row + n];
+  } else {
+    for (Dim n = 0; n < columns; ++n)
+      for (Dim k = 0; k < rows; ++k) panel[k * width + n] = b.factor * b.data[k * b.row + n * b.column];
+  }
+  if (columns == width) return;
+  for (Dim k = 0; k < rows; ++k) std::fill(panel + k * width + columns, panel + (k + 1) * width, 0.0f);
+}
 
 class MatrixProduct {
  public:
@@ -100,7 +114,8 @@ class MatrixProduct {
         work.b = panel_;
         for (Dim n = 0; n < columns_.extent(); n += product_.width) {
           const Dim count = std::min(product_.width, columns_.extent() - n);
-          pack(n, count);
+          pack_panel({b_.data + n * b_.column, b_.row, b_.column, b_.factor}, product_.terms, count, product_.width,
+                     panel_);
           work.columns = static_cast<std::size_t>(count);
           work.c_offset = static_cast<std::size_t>(n);
           if (bias_ != nullptr) work.bias = bias_ + n;
@@ -111,15 +126,6 @@ class MatrixProduct {
     }
 
    private:
-    void pack(Dim column, Dim count) {
-      const float* b = b_.data + column * b_.column;
-      for (Dim k = 0; k < product_.terms; ++k) {
-        float* to = panel_ + k * product_.width;
-        for (Dim n = 0; n < count; ++n) to[n] = b[k * b_.row + n * b_.column];
-        std::fill(to + count, to + product_.width, 0.0f);
-      }
-    }
-
     const MatrixProduct& product_;
     Range columns_;
     float *panel_ = nullptr, *copies_ = nullptr, *inits_of_ = nullptr;

@@ -41,7 +41,7 @@ inline Form bias_form(Panels panels) {
 }
 
 inline const float* packed_floats(const View& view) {
-  return view.shape().rank() == 0 ? nullptr : view.as<float>(view.origin());
+  return view.shape().rank() == 0 || view.shape()[0] == 0 ? nullptr : view.as<float>(view.origin());
 }
 
 }  // namespace coverslip::inline v0::ops
