@@ -5,6 +5,7 @@
 #include "coverslip/ops/elementwise/elementwise-impl.hpp"
 #include "coverslip/ops/matrices/matrices-impl.hpp"
 #include "coverslip/ops/norms/norms-impl.hpp"
+#include "coverslip/ops/quantized/quantized-impl.hpp"
 #include "coverslip/ops/reductions/reductions-impl.hpp"
 #include "coverslip/ops/registry-impl.hpp"
 #include "coverslip/ops/shapes/shapes-impl.hpp"

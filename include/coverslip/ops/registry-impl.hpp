@@ -5,10 +5,10 @@
 namespace coverslip {
 inline namespace v0 {
 
-extern const Group kActivations, kElementwise, kMatrices, kNorms, kReductions, kShapes, kWindows;
+extern const Group kActivations, kElementwise, kMatrices, kNorms, kQuantized, kReductions, kShapes, kWindows;
 
 inline constexpr const Group* kGroupList[] = {
-    &kActivations, &kElementwise, &kMatrices, &kNorms, &kReductions, &kShapes, &kWindows,
+    &kActivations, &kElementwise, &kMatrices, &kNorms, &kQuantized, &kReductions, &kShapes, &kWindows,
 };
 constinit const std::span<const Group* const> kGroups = kGroupList;
 
