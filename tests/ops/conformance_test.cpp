@@ -324,11 +324,12 @@ TEST_CASE("operators agree with their references: activations") { check_group("a
 TEST_CASE("operators agree with their references: elementwise") { check_group("elementwise"); }
 TEST_CASE("operators agree with their references: matrices") { check_group("matrices"); }
 TEST_CASE("operators agree with their references: norms") { check_group("norms"); }
+TEST_CASE("operators agree with their references: quantized") { check_group("quantized"); }
 TEST_CASE("operators agree with their references: reductions") { check_group("reductions"); }
 TEST_CASE("operators agree with their references: shapes") { check_group("shapes"); }
 TEST_CASE("operators agree with their references: windows") { check_group("windows"); }
 
-TEST_CASE("every group has such a test") { CHECK(kGroups.size() == 7); }
+TEST_CASE("every group has such a test") { CHECK(kGroups.size() == 8); }
 
 TEST_CASE("every operator has cases, and its record is complete") {
   for_each_op([](const OpDef& op) {

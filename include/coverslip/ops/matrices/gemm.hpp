@@ -105,9 +105,12 @@ inline void gemm_magnitudes(const Node& node, Inputs in, Outputs out) {
       views.emplace_back();
       continue;
     }
-    values[i] = Tensor({DType::f32, in[i].shape()});
+    values[i] = Tensor({in[i].dtype(), in[i].shape()});
     views.push_back(values[i].view());
-    for_each(in[i].held(), [&](const Index& at) { *views[i].as<float>(at) = std::abs(*in[i].as<float>(at)); });
+    visit_arithmetic(in[i].dtype(), [&]<class T>(T) {
+      const auto size = [](T x) { return narrow<T>(static_cast<Wide<T>>(std::abs(static_cast<Signed<T>>(widen(x))))); };
+      for_each(in[i].held(), [&](const Index& at) { *views[i].as<T>(at) = size(*in[i].as<T>(at)); });
+    });
   }
   gemm(plain, views, out);
 }

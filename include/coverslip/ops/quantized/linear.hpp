@@ -193,9 +193,10 @@ inline std::vector<Case> dequantize_cases() {
 }
 
 inline std::vector<Case> dynamic_quantize_cases() {
-  return {{"DynamicQuantizeLinear", {}, {data({3, 4})}},
-          {"DynamicQuantizeLinear", {}, {data(Shape{})}},
-          {"DynamicQuantizeLinear", {}, {data({2, 0})}}};
+  std::vector<Case> cases;
+  for (const Shape& shape : {Shape{3, 4}, Shape{}, Shape{2, 0}})
+    cases.push_back({.op = "DynamicQuantizeLinear", .operands = {data(shape)}, .outputs = 3});
+  return cases;
 }
 
 inline constexpr OpDef kLinear[] = {
