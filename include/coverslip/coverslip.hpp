@@ -48,8 +48,10 @@ class Model {
  public:
   // Throws Error: Io, or BadModel and Unsupported with the offset and field that are wrong.
   static Model load(const std::string& path);
-  // The same from memory, which the model keeps alive and nobody may change.
+  // The same from memory, which the model keeps alive and nobody may change; it begins at a multiple of kAlign.
   static Model load(Bytes file, std::size_t size);
+  // The same from memory anywhere, of which the model keeps a copy.
+  static Model load(std::span<const std::byte> file);
   explicit Model(Graph graph);  // made in code, not read from a file
 
   const std::vector<Port>& inputs() const;

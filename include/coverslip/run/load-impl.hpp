@@ -30,6 +30,12 @@ Model Model::load(Bytes file, std::size_t size) {
   return Model(std::move(state));
 }
 
+Model Model::load(std::span<const std::byte> file) {
+  Bytes copy = allocate(file.size());
+  std::copy(file.begin(), file.end(), copy.get());
+  return load(std::move(copy), file.size());
+}
+
 // An element of any type as a number.
 inline double element_of(const Tensor& tensor, std::size_t index) {
   return visit(tensor.dtype(), [&](auto type) -> double {
