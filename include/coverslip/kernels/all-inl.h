@@ -11,6 +11,7 @@
 #include "coverslip/kernels/blend-inl.h"
 #include "coverslip/kernels/depthwise_f32-inl.h"
 #include "coverslip/kernels/gemm_f32-inl.h"
+#include "coverslip/kernels/moments-inl.h"
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/pool-inl.h"
 #include "coverslip/kernels/reduce-inl.h"
@@ -34,6 +35,7 @@ inline const KernelTable* Table() {
                                       .affine = kAffine,
                                       .pool = kPool,
                                       .reduce = kReduce,
+                                      .moments = kMoments,
                                       .softmax = kSoftmax,
                                       .blend = kBlend};
   return &kTable;

@@ -9,6 +9,7 @@
 #include "coverslip/kernels/blend.hpp"
 #include "coverslip/kernels/depthwise_f32.hpp"
 #include "coverslip/kernels/gemm_f32.hpp"
+#include "coverslip/kernels/moments.hpp"
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/reduce.hpp"
@@ -32,6 +33,7 @@ struct KernelTable {
   AffineKernels affine;
   PoolKernels pool;
   ReduceKernels reduce;
+  MomentKernels moments;
   SoftmaxKernels softmax;
   BlendKernels blend;
 };

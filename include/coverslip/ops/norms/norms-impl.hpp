@@ -1,13 +1,15 @@
 // The group of operators `norms`: normalizations.
 #pragma once
 #include "coverslip/ops/norms/batch_norm.hpp"
+#include "coverslip/ops/norms/group_norm.hpp"
+#include "coverslip/ops/norms/layer_norm.hpp"
 #include "coverslip/ops/registry.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 
 inline constexpr Family kNormsFamilies[] = {
-    ops::kBatchNorm,
+    ops::kBatchNorm, ops::kBlockMoments, ops::kGroupNorm, ops::kLayerNorm, ops::kNormParameters,
 };
 extern constinit const Group kNorms{"norms", kNormsFamilies};
 

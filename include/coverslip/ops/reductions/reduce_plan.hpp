@@ -72,14 +72,10 @@ inline std::optional<Graph> expand_reduce(const Node& node, const Types& in, Con
   const auto [first, second] = in_two_passes(reducer_of(node), in[0].dtype);
   if (first.empty() || r.terms() < 4.0 * kBlock || r.full().elements() > kFew) return std::nullopt;
   const double terms = r.terms();
-  std::vector<Dim> axes, blocks(r.x.rank(), 1);
-  Dim room = kBlock;
-  for (std::size_t axis = r.x.rank(); axis-- > 0;) {
-    if (r.kept(axis)) continue;
-    axes.insert(axes.begin(), static_cast<Dim>(axis));
-    blocks[axis] = std::clamp<Dim>(room, 1, r.x[axis]);
-    room /= blocks[axis];
-  }
+  std::vector<Dim> axes;
+  for (std::size_t axis = 0; axis < r.x.rank(); ++axis)
+    if (r.reduced[axis]) axes.push_back(static_cast<Dim>(axis));
+  const std::vector<Dim> blocks = blocks_of(r.x, r.reduced, kBlock);
   Graph graph = graph_for(node, in);
   const ValueId parts = graph.append("coverslip.BlockReduce", "blocks", {graph.inputs[0]},
                                      {{"reduce", std::string(first)}, {"axes", axes}, {"blocks", blocks}});

@@ -1,7 +1,7 @@
 // How Reduce* run: along elements that lie side by side, or across them, many columns at once.
 #pragma once
+#include "coverslip/ops/chunks.hpp"
 #include "coverslip/ops/nest.hpp"
-#include "coverslip/ops/reductions/chunks.hpp"
 #include "coverslip/ops/reductions/reduce.hpp"
 
 namespace coverslip::inline v0::ops {
@@ -69,16 +69,7 @@ class ReduceRun {
 
   void operator()(Inputs in, Outputs out, const Box& box, std::byte* scratch) const {
     if (box.shape().elements() == 0) return;
-    const Box full = r_.full(box);
-    Box blocks = full;  // of the reduced axes; the rest is one place
-    for (std::size_t axis = 0; axis < full.rank(); ++axis)
-      if (r_.kept(axis)) blocks[axis].end = blocks[axis].begin + 1;
-    for_each(blocks, [&](const Index& block) {
-      Box part = full;
-      for (std::size_t axis = 0; axis < full.rank(); ++axis)
-        if (r_.reduced[axis]) part[axis] = {block[axis], block[axis] + 1};
-      run(in[0], out[0], part, scratch);
-    });
+    for_each_block(r_, box, [&](const Box& full) { run(in[0], out[0], full, scratch); });
   }
 
  private:
@@ -126,7 +117,7 @@ class ReduceRun {
     auto* most = reinterpret_cast<float*>(scratch + kTile * sizeof(Joined<T>));
     const auto join_all = [&](Term term) {
       std::fill_n(sums, columns, first_term<T>(term));
-      for_each_rows(x, source, columns, [&](Dim offset, const Rows& rows) {
+      for_each_rows(x.strides(), source.shape(), order_, columns, [&](Dim offset, const Rows& rows) {
         kernels_.across[static_cast<std::size_t>(term)](first + offset, rows, sums, most);
       });
     };
@@ -138,29 +129,6 @@ class ReduceRun {
     double n = 1;
     for (const std::size_t axis : order_) n *= static_cast<double>(source[axis].extent());
     for (Dim c = 0; c < columns; ++c) y[c] = made(sums[c], n, reducer_.finish == Finish::LogSum ? double{most[c]} : 0);
-  }
-
-  // Calls f(offset, rows) for the reduced axes of the source in a fixed order, the innermost of them as rows.
-  template <class F>
-  void for_each_rows(const View& x, const Box& source, Dim columns, const F& f) const {
-    Rows rows{.n = static_cast<std::size_t>(columns)};
-    Box outer{};
-    Index strides;
-    for (std::size_t i = 0; i < order_.rank(); ++i) {
-      const Dim extent = source[order_[i]].extent();
-      if (i + 1 == order_.rank()) {
-        rows.count = static_cast<std::size_t>(extent);
-        rows.x_step = x.strides()[order_[i]];
-      } else {
-        outer.push_back({0, extent});
-        strides.push_back(x.strides()[order_[i]]);
-      }
-    }
-    for_each(outer, [&](const Index& at) {
-      Dim offset = 0;
-      for (std::size_t i = 0; i < at.rank(); ++i) offset += at[i] * strides[i];
-      if (rows.count > 0) f(offset, rows);
-    });
   }
 
   T made(Joined<T> sum, double n, double most) const {

@@ -90,6 +90,32 @@ inline Reduction reduction_of(const Node& node, Inputs in) {
   return reduction_of(node, in[0].shape(), node.has(1) ? integers_of(in[1]) : node.attr("axes", std::vector<Dim>()));
 }
 
+// Calls f(part) for parts of a box of the result, seen with all axes, that have one place along each reduced axis.
+template <class F>
+void for_each_block(const Reduction& r, const Box& box, const F& f) {
+  const Box full = r.full(box);
+  Box blocks = full;
+  for (std::size_t axis = 0; axis < full.rank(); ++axis)
+    if (r.kept(axis)) blocks[axis].end = blocks[axis].begin + 1;
+  for_each(blocks, [&](const Index& block) {
+    Box part = full;
+    for (std::size_t axis = 0; axis < full.rank(); ++axis)
+      if (!r.kept(axis)) part[axis] = {block[axis], block[axis] + 1};
+    f(part);
+  });
+}
+
+// Extents of blocks of at most `room` elements along reduced axes, and of one along others.
+inline std::vector<Dim> blocks_of(const Shape& x, const PerAxis<bool>& reduced, Dim room) {
+  std::vector<Dim> blocks(x.rank(), 1);
+  for (std::size_t axis = x.rank(); axis-- > 0;)
+    if (reduced[axis]) {
+      blocks[axis] = std::clamp<Dim>(x[axis], 1, room);
+      room /= blocks[axis];
+    }
+  return blocks;
+}
+
 // Calls f(at, part) for each element of the result, with the part of x that makes it.
 template <class F>
 void for_each_reduced(const Reduction& r, const F& f) {

@@ -1,9 +1,11 @@
 // The elements of a box of a value in a fixed order, a stretch at a time, side by side.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "coverslip/core/tensor.hpp"
+#include "coverslip/kernels/rows.hpp"
 
 namespace coverslip::inline v0::ops {
 
@@ -74,5 +76,25 @@ class Chunks {
   std::size_t last_ = 0;
   Dim elements_ = 1;
 };
+
+// Calls f(offset, rows) for rows of `columns` elements, so that each column meets the axes of `order`, outermost first,
+// in their order, however the box lies.
+template <class F>
+void for_each_rows(const Index& strides, const Shape& extents, const PerAxis<std::size_t>& order, Dim columns,
+                   const F& f) {
+  Rows rows{.n = static_cast<std::size_t>(columns)};
+  Box outer;
+  for (std::size_t i = 0; i + 1 < order.rank(); ++i) outer.push_back({0, extents[order[i]]});
+  if (order.rank() > 0) {
+    const std::size_t innermost = order[order.rank() - 1];
+    rows.count = static_cast<std::size_t>(extents[innermost]);
+    rows.x_step = strides[innermost];
+  }
+  for_each(outer, [&](const Index& at) {
+    Dim offset = 0;
+    for (std::size_t i = 0; i < at.rank(); ++i) offset += at[i] * strides[order[i]];
+    if (rows.count > 0) f(offset, rows);
+  });
+}
 
 }  // namespace coverslip::inline v0::ops

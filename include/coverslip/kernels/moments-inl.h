@@ -1,0 +1,115 @@
+// Code of the kernels that measure numbers and bring them to a mean and a deviation, once per target.
+#if defined(COVERSLIP_KERNELS_MOMENTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef COVERSLIP_KERNELS_MOMENTS_INL_H_
+#undef COVERSLIP_KERNELS_MOMENTS_INL_H_
+#else
+#define COVERSLIP_KERNELS_MOMENTS_INL_H_
+#endif
+
+#include "coverslip/kernels/moments.hpp"
+#include "coverslip/kernels/reduce-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace coverslip::inline v0::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+inline double TotalOfParts(const hn::Vec<PartTag>* parts) {
+  const PartTag d;
+  double all[kParts];
+  for (size_t v = 0; v < kParts / hn::MaxLanes(d); ++v) hn::StoreU(parts[v], d, all + v * hn::Lanes(d));
+  for (size_t half = kParts / 2; half > 0; half /= 2)
+    for (size_t i = 0; i < half; ++i) all[i] += all[i + half];
+  return all[0];
+}
+
+inline Moments MomentsAlong(const float* x, size_t n, float shift) {
+  const PartTag d;
+  const hn::Rebind<float, PartTag> df;
+  const size_t lanes = hn::Lanes(d);
+  constexpr size_t kVectors = kParts / hn::MaxLanes(PartTag());
+  const auto shifts = hn::Set(d, double{shift});
+  hn::Vec<PartTag> sums[kVectors], squares[kVectors];
+  for (size_t v = 0; v < kVectors; ++v) sums[v] = squares[v] = hn::Zero(d);
+  size_t i = 0;
+  for (; i + kParts <= n; i += kParts)
+    for (size_t v = 0; v < kVectors; ++v) {
+      const auto moved = hn::Sub(hn::PromoteTo(d, hn::LoadU(df, x + i + v * lanes)), shifts);
+      sums[v] = hn::Add(sums[v], moved);
+      squares[v] = hn::Add(squares[v], hn::Mul(moved, moved));
+    }
+  for (size_t v = 0; v < kVectors && i < n; ++v, i += lanes) {
+    const size_t count = HWY_MIN(lanes, n - i);
+    const auto wide = hn::PromoteTo(d, hn::LoadN(df, x + i, count));
+    const auto moved = hn::IfThenElseZero(hn::FirstN(d, count), hn::Sub(wide, shifts));
+    sums[v] = hn::Add(sums[v], moved);
+    squares[v] = hn::Add(squares[v], hn::Mul(moved, moved));
+  }
+  return {TotalOfParts(sums), TotalOfParts(squares)};
+}
+
+// kRows rows at once, so that sums are read and written once for all of them.
+template <size_t kRows>
+HWY_INLINE void MomentsOfRows(const float* x, ptrdiff_t step, size_t n, const float* shifts, double* sums,
+                              double* squares) {
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<float, decltype(d)> df;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t c = 0; c < n; c += lanes) {
+    const size_t count = HWY_MIN(lanes, n - c);
+    const bool full = count == lanes;
+    const auto shift = hn::PromoteTo(d, full ? hn::LoadU(df, shifts + c) : hn::LoadN(df, shifts + c, count));
+    auto sum = full ? hn::LoadU(d, sums + c) : hn::LoadN(d, sums + c, count);
+    auto square = full ? hn::LoadU(d, squares + c) : hn::LoadN(d, squares + c, count);
+    for (size_t r = 0; r < kRows; ++r) {
+      const float* at = x + static_cast<ptrdiff_t>(r) * step + c;
+      const auto moved = hn::Sub(hn::PromoteTo(d, full ? hn::LoadU(df, at) : hn::LoadN(df, at, count)), shift);
+      sum = hn::Add(sum, moved);
+      square = hn::Add(square, hn::Mul(moved, moved));
+    }
+    if (full) {
+      hn::StoreU(sum, d, sums + c);
+      hn::StoreU(square, d, squares + c);
+    } else {
+      hn::StoreN(sum, d, sums + c, count);
+      hn::StoreN(square, d, squares + c, count);
+    }
+  }
+}
+
+inline void MomentsAcross(const float* x, const Rows& rows, const float* shifts, double* sums, double* squares) {
+  size_t row = 0;
+  for (; row + 4 <= rows.count; row += 4, x += 4 * rows.x_step)
+    MomentsOfRows<4>(x, rows.x_step, rows.n, shifts, sums, squares);
+  for (; row < rows.count; ++row, x += rows.x_step) MomentsOfRows<1>(x, 0, rows.n, shifts, sums, squares);
+}
+
+template <bool kScale, bool kBias>
+HWY_INLINE void StandardizeRow(const float* x, float* y, size_t n, const Standardization& by) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  const auto mean = hn::Set(d, by.mean), rest = hn::Set(d, by.rest), factor = hn::Set(d, by.factor);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    auto v = hn::Mul(hn::Sub(hn::Sub(hn::LoadU(d, x + i), mean), rest), factor);
+    if constexpr (kScale) v = hn::Mul(v, hn::LoadU(d, by.scale + i));
+    if constexpr (kBias) v = hn::Add(v, hn::LoadU(d, by.bias + i));
+    hn::StoreU(v, d, y + i);
+  }
+  if (i == n) return;
+  auto v = hn::Mul(hn::Sub(hn::Sub(hn::LoadN(d, x + i, n - i), mean), rest), factor);
+  if constexpr (kScale) v = hn::Mul(v, hn::LoadN(d, by.scale + i, n - i));
+  if constexpr (kBias) v = hn::Add(v, hn::LoadN(d, by.bias + i, n - i));
+  hn::StoreN(v, d, y + i, n - i);
+}
+
+inline void Standardize(const float* x, float* y, size_t n, const Standardization& by) {
+  if (by.scale == nullptr) return StandardizeRow<false, false>(x, y, n, by);
+  if (by.bias == nullptr) return StandardizeRow<true, false>(x, y, n, by);
+  StandardizeRow<true, true>(x, y, n, by);
+}
+
+inline constexpr MomentKernels kMoments{.along = MomentsAlong, .across = MomentsAcross, .standardize = Standardize};
+
+}  // namespace coverslip::inline v0::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
