@@ -3,7 +3,9 @@
 #pragma once
 #include "coverslip/ops/cost.hpp"
 #include "coverslip/ops/fused.hpp"
+#include "coverslip/ops/windows/computed_weights.hpp"
 #include "coverslip/ops/windows/conv_cases.hpp"
+#include "coverslip/ops/windows/in_f32.hpp"
 #include "coverslip/ops/windows/indirect.hpp"
 #include "coverslip/ops/windows/window.hpp"
 
@@ -37,7 +39,7 @@ inline void check_conv_inputs(const Node& node, const Types& in, Dim outputs) {
 
 inline Types conv_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 2, 4);
-  want_dtype(node, in, DType::f32);
+  want_same_float(node, in);
   const Shape &x = in[0].shape, &w = in[1].shape;
   check_conv_inputs(node, in, w.rank() > 0 ? w[0] : 0);
   const Dim groups = groups_of(node);
@@ -49,7 +51,7 @@ inline Types conv_type(const Node& node, const Types& in, Constants) {
   if (node.has(3) && in[3].shape != y)
     throw Error(Errc::BadShape, node.label(), "residual is ", in[3].shape, ", wants ", y);
   epilogue_of(node);
-  return {{DType::f32, y}};
+  return {{in[0].dtype, y}};
 }
 
 // The input channels that a range of output channels depends on.
@@ -101,13 +103,20 @@ inline double conv_tolerance(const Node& node, const Types& in) {
   return (conv_terms(in) + 3 + (epilogue_of(node).activation != Activation::None ? 8 : 0)) * 0x1p-24;
 }
 
-inline Form conv_weights_form(const Panels& panels, Dim taps) {
-  return {.packing = "conv, " + to_string(panels), .pack = [panels, taps](const Tensor& weights) {
-            Tensor packed({DType::f32, {panels.floats()}});
-            const Dim channels = panels.rows / taps;
-            panels.fill(weights.values<float>().data(), packed.values<float>().data(), [&](Dim group, Dim k, Dim row) {
-              return ((group * panels.columns + k) * channels + row % channels) * taps + row / channels;
-            });
+inline FillWeights conv_weights(const Panels& panels, Dim taps) {
+  return [panels, taps](const float* weights, float* packed) {
+    const Dim channels = panels.rows / taps;
+    panels.fill(weights, packed, [&](Dim group, Dim k, Dim row) {
+      return ((group * panels.columns + k) * channels + row % channels) * taps + row / channels;
+    });
+  };
+}
+
+// `floats`: of the packed weights.
+inline Form weights_form(std::string packing, Dim floats, FillWeights fill) {
+  return {.packing = std::move(packing), .pack = [floats, fill = std::move(fill)](const Tensor& weights) {
+            Tensor packed({DType::f32, {floats}});
+            fill(weights.values<float>().data(), packed.values<float>().data());
             return packed;
           }};
 }
@@ -146,41 +155,46 @@ inline IndirectConv conv_indirect(const Node& node, const Types& in, const Kerne
 }
 
 inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
-  if (constants[1] == nullptr || (node.has(2) && constants[2] == nullptr)) return {};  // nothing to pack yet
+  if (in[0].dtype != DType::f32) return {};
   const IndirectConv conv = conv_indirect(node, in, context.kernels);
   const Shape y = conv_type(node, in, constants)[0].shape;
   const double multiply_adds = static_cast<double>(y.elements()) * conv_terms(in);
   const double padding = static_cast<double>(conv.panels.padded()) / static_cast<double>(conv.panels.columns);
   const std::size_t bytes = in[0].bytes() + in[1].bytes() + TensorType{DType::f32, y}.bytes();
-  Step step{.kernel = conv.depthwise     ? "conv_depthwise"
-                      : conv.taps() == 1 ? "conv_pointwise"
-                                         : "conv_indirect",
-            .inputs = {{Layout::ChannelsLast}, conv_weights_form(conv.panels, conv.taps())},
-            .outputs = {Layout::ChannelsLast},
-            .cuts = conv_cuts(in, y, conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
-            .scratch_bytes = conv.scratch_bytes(),
-            .nanoseconds = pass_nanoseconds(bytes) / 4 + multiply_adds * padding * (conv.depthwise ? 4 : 1) /
-                                                             multiply_adds_per_nanosecond(context.kernels),
-            .multiply_adds = multiply_adds,
-            .run = [conv](Inputs from, Outputs to, const Box& box, std::byte* scratch) {
-              const bool has_residual = from.size() > 3 && from[3].shape().rank() > 0;
-              conv.run(from[0], packed_floats(from[1]), from.size() > 2 ? packed_floats(from[2]) : nullptr,
-                       has_residual ? &from[3] : nullptr, to[0], box, scratch);
-            }};
+  const FillWeights fill = conv_weights(conv.panels, conv.taps());
+  const RunPacked run = [conv](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
+                               std::byte* scratch) {
+    const bool has_residual = from.size() > 3 && from[3].shape().rank() > 0;
+    conv.run(from[0], weights, bias, has_residual ? &from[3] : nullptr, to[0], box, scratch);
+  };
+  Step step{
+      .kernel = conv.depthwise     ? "conv_depthwise"
+                : conv.taps() == 1 ? "conv_pointwise"
+                                   : "conv_indirect",
+      .inputs = {{Layout::ChannelsLast}, weights_form("conv, " + to_string(conv.panels), conv.panels.floats(), fill)},
+      .outputs = {Layout::ChannelsLast},
+      .cuts = conv_cuts(in, y, conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
+      .scratch_bytes = conv.scratch_bytes(),
+      .nanoseconds = pass_nanoseconds(bytes) / 4 +
+                     multiply_adds * padding * (conv.depthwise ? 4 : 1) / multiply_adds_per_nanosecond(context.kernels),
+      .multiply_adds = multiply_adds,
+      .run = run_with_packed(run)};
   if (in.size() > 2) step.inputs.push_back(node.has(2) ? bias_form(conv.panels) : Form{});
   if (in.size() > 3) step.inputs.push_back({Layout::ChannelsLast});
   if (node.has(3)) step.in_place = 3;
-  return {step};
+  if (constants[1] != nullptr && (!node.has(2) || constants[2] != nullptr)) return {step};
+  return {with_computed_weights(std::move(step), node, in, conv.panels, conv.panels.floats(), fill, run, conv_needed)};
 }
 
 inline constexpr OpDef kConv[] = {
     {.name = "Conv",
      .infer = conv_type,
      .needed = conv_needed,
-     .reference = conv,
+     .reference = in_f32<conv>,
      .plan = plan_conv,
      .tolerance = conv_tolerance,
-     .cases = conv_cases},
+     .cases = conv_cases,
+     .expand = planned_in_f32<conv_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

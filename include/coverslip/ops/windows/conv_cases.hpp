@@ -24,6 +24,16 @@ inline Case conv_case(const char* op, const ConvSample& s, Dim outputs) {
   return c;
 }
 
+// Weights that are computed, and 16-bit floats.
+inline std::vector<Case> typed_conv_cases(const char* op, const Shape& x, const Shape& w, Dim outputs) {
+  std::vector<Case> cases{{op, {}, {data(x), data(w)}},
+                          {op, {}, {data(x), data(w), data({outputs})}},
+                          {op, {}, {data(x), weights(w), data({outputs})}}};
+  for (const DType dtype : {DType::f16, DType::bf16})
+    cases.push_back({op, {}, {data(TensorType{dtype, x}), data(TensorType{dtype, w})}});
+  return cases;
+}
+
 inline std::vector<Case> conv_cases() {
   using Dims = std::vector<Dim>;
   const Attributes same{{"pads", Dims{1, 1, 1, 1}}};
@@ -52,6 +62,7 @@ inline std::vector<Case> conv_cases() {
       {{1, 6, 5, 5}, {9, 2, 3, 3}, {{"group", Dim{3}}, {"pads", Dims{1, 1, 1, 1}}}},
       {{1, 6, 5, 5}, {12, 1, 3, 3}, {{"group", Dim{6}}, {"pads", Dims{1, 1, 1, 1}}}, true, {1, 12, 5, 5}},
       {{1, 36, 4, 4}, {72, 18, 1, 1}, {{"group", Dim{2}}}, true},
+      {{1, 4, 6, 5}, {12, 1, 3, 3}, {{"group", Dim{4}}, {"dilations", Dims{2, 1}}}},  // three filters a channel
       {{1, 1, 6, 6}, {1, 1, 3, 3}, {{"group", Dim{1}}}, true},
       {{2, 5, 7, 9},
        {5, 1, 3, 3},
@@ -100,7 +111,8 @@ inline std::vector<Case> conv_cases() {
       {64, 128, 128, 3, 1, 1},   {32, 256, 256, 3, 1, 1},   {16, 512, 512, 3, 1, 1},
       {256, 32, 2, 1, 1, 1},
   };
-  std::vector<Case> cases;
+  std::vector<Case> cases = typed_conv_cases("Conv", {2, 3, 5, 6}, {18, 3, 3, 2}, 18);
+  cases.push_back({"Conv", {{"group", Dim{5}}}, {data({1, 5, 6, 7}), data({5, 1, 3, 3}), data({5})}});
   for (const ConvSample& s : samples) cases.push_back(conv_case("Conv", s, s.w[0]));
   for (const auto& [size, c, k, taps, stride, group] : layers) {
     const Dim pad = taps / 2;

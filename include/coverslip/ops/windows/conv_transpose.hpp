@@ -32,17 +32,6 @@ struct TransposedWindow {
   }
 };
 
-inline std::vector<Dim> list_attr(const Node& node, const char* key, std::size_t count, Dim fallback, Dim least,
-                                  Dim most) {
-  const auto list = node.attr(key, std::vector<Dim>(count, fallback));
-  if (list.size() != count)
-    throw Error(Errc::BadModel, node.label(), "attribute '", key, "' wants ", count, " numbers, got ", list.size());
-  for (const Dim d : list)
-    if (d < least || d > most)
-      throw Error(Errc::BadModel, node.label(), "attribute '", key, "' holds ", d, ", wants ", least, " to ", most);
-  return list;
-}
-
 inline std::vector<TransposedWindow> transposed_windows(const Node& node, const Shape& x, const Shape& w) {
   const std::size_t axes = x.rank() - 2;
   const auto strides = list_attr(node, "strides", axes, 1, 1, kMostOfWindow);
@@ -67,7 +56,7 @@ inline std::vector<TransposedWindow> transposed_windows(const Node& node, const 
     const Dim full = (x[i + 2] - 1) * window.stride + added[i] + window.dilation * (window.taps - 1) + 1;
     if (given || same) {
       window.outputs = given ? shape[i] : x[i + 2] * window.stride;
-      const Dim cut = full - window.outputs;
+      const Dim cut = std::max<Dim>(full - window.outputs, 0);
       window.before = rule == "SAME_UPPER" ? cut / 2 : cut - cut / 2;
     } else {
       window.before = rule == "VALID" ? 0 : pads[i];
@@ -79,7 +68,7 @@ inline std::vector<TransposedWindow> transposed_windows(const Node& node, const 
 
 inline Types conv_transpose_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 2, 3);
-  want_dtype(node, in, DType::f32);
+  want_same_float(node, in);
   const Shape &x = in[0].shape, &w = in[1].shape;
   const Dim groups = groups_of(node);
   if (w.rank() < 2 || w[1] > kMostOfWindow || groups > kMostOfWindow)
@@ -91,7 +80,7 @@ inline Types conv_transpose_type(const Node& node, const Types& in, Constants) {
   for (const TransposedWindow& window : transposed_windows(node, x, w)) y.push_back(std::max<Dim>(window.outputs, 0));
   if (y.elements() == 0) throw Error(Errc::BadShape, node.label(), "nothing is left of input ", x, " by weights ", w);
   epilogue_of(node);
-  return {{DType::f32, y}};
+  return {{in[0].dtype, y}};
 }
 
 inline std::vector<Box> conv_transpose_needed(const Node& node, const Types& in, const Box& y) {
@@ -174,31 +163,32 @@ inline std::vector<Phase> phases_of(const Node& node, const Types& in, const Ker
   return phases;
 }
 
-inline Form conv_transpose_weights_form(const Node& node, const Types& in, const std::vector<Phase>& phases) {
+inline std::string packing_of(const std::vector<Phase>& phases) {
   std::string name = "conv_transpose, " + to_string(phases[0].conv.panels) + ", taps";
   for (const Phase& phase : phases) {
     for (const Dim tap : phase.taps) name += " " + std::to_string(tap);
     name += ";";
   }
+  return name;
+}
+
+inline FillWeights conv_transpose_weights(const Node& node, const Types& in, const std::vector<Phase>& phases) {
   const Dim groups = groups_of(node), inputs = in[0].shape[1] / groups,
             taps = in[1].shape.elements() / in[0].shape[1] / in[1].shape[1];
-  return {.packing = name, .pack = [phases, inputs, taps](const Tensor& weights) {
-            Tensor packed({DType::f32, {phases.back().weights + phases.back().conv.panels.floats()}});
-            for (const Phase& phase : phases) {
-              const Panels& panels = phase.conv.panels;
-              panels.fill(weights.values<float>().data(), packed.values<float>().data() + phase.weights,
-                          [&](Dim group, Dim k, Dim row) {
-                            const Dim tap = phase.taps[static_cast<std::size_t>(row / inputs)];
-                            return ((group * inputs + row % inputs) * panels.columns + k) * taps + tap;
-                          });
-            }
-            return packed;
-          }};
+  return [phases, inputs, taps](const float* weights, float* packed) {
+    for (const Phase& phase : phases) {
+      const Panels& panels = phase.conv.panels;
+      panels.fill(weights, packed + phase.weights, [&](Dim group, Dim k, Dim row) {
+        const Dim tap = phase.taps[static_cast<std::size_t>(row / inputs)];
+        return ((group * inputs + row % inputs) * panels.columns + k) * taps + tap;
+      });
+    }
+  };
 }
 
 inline std::vector<Step> plan_conv_transpose(const Node& node, const Types& in, Constants constants,
                                              const PlanContext& context) {
-  if (constants[1] == nullptr || (node.has(2) && constants[2] == nullptr) || in[1].shape.elements() == 0) return {};
+  if (in[0].dtype != DType::f32 || in[1].shape.elements() == 0) return {};
   constexpr Dim kMostPhases = 1024;
   Dim count = 1;
   for (const TransposedWindow& window : transposed_windows(node, in[0].shape, in[1].shape)) {
@@ -214,21 +204,25 @@ inline std::vector<Step> plan_conv_transpose(const Node& node, const Types& in, 
       static_cast<double>(y.elements()) * conv_transpose_terms(in) / static_cast<double>(phases.size());
   const double padding = static_cast<double>(panels.padded()) / static_cast<double>(panels.columns);
   const std::size_t bytes = in[0].bytes() + in[1].bytes() + TensorType{DType::f32, y}.bytes();
+  const Dim floats = phases.back().weights + phases.back().conv.panels.floats();
+  const FillWeights fill = conv_transpose_weights(node, in, phases);
+  const RunPacked run = [phases](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
+                                 std::byte* memory) {
+    for (const Phase& phase : phases)
+      phase.conv.run(from[0], weights + phase.weights, bias, nullptr, to[0], box, memory);
+  };
   Step step{
       .kernel = "conv_transpose",
-      .inputs = {{Layout::ChannelsLast}, conv_transpose_weights_form(node, in, phases)},
+      .inputs = {{Layout::ChannelsLast}, weights_form(packing_of(phases), floats, fill)},
       .outputs = {Layout::ChannelsLast},
       .cuts = conv_cuts(in, y, panels.groups > 1 ? panels.columns : panels.width),
       .scratch_bytes = scratch,
       .nanoseconds = pass_nanoseconds(bytes) + multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),
       .multiply_adds = multiply_adds,
-      .run = [phases](Inputs from, Outputs to, const Box& box, std::byte* memory) {
-        const float* bias = from.size() > 2 ? packed_floats(from[2]) : nullptr;
-        for (const Phase& phase : phases)
-          phase.conv.run(from[0], packed_floats(from[1]) + phase.weights, bias, nullptr, to[0], box, memory);
-      }};
+      .run = run_with_packed(run)};
   if (in.size() > 2) step.inputs.push_back(node.has(2) ? bias_form(panels) : Form{});
-  return {step};
+  if (constants[1] != nullptr && (!node.has(2) || constants[2] != nullptr)) return {step};
+  return {with_computed_weights(std::move(step), node, in, panels, floats, fill, run, conv_transpose_needed)};
 }
 
 inline std::vector<Case> conv_transpose_cases() {
@@ -244,10 +238,12 @@ inline std::vector<Case> conv_transpose_cases() {
       {{1, 6, 3, 3}, {6, 2, 3, 3}, {{"group", Dim{3}}, {"strides", Dims{2, 1}}}},
       {{1, 3, 4, 4}, {3, 5, 3, 3}, {{"auto_pad", std::string("SAME_UPPER")}, {"strides", Dims{2, 2}}}, false},
       {{1, 3, 4, 4}, {3, 5, 3, 3}, {{"output_shape", Dims{8, 9}}, {"strides", Dims{2, 2}}}, false},
+      {{1, 3, 4, 4}, {3, 5, 1, 2}, {{"auto_pad", std::string("SAME_LOWER")}, {"strides", Dims{3, 2}}}, false},
+      {{1, 8, 3, 4}, {8, 1, 3, 3}, {{"group", Dim{8}}, {"strides", Dims{2, 2}}, {"output_padding", Dims{1, 0}}}},
       {{1, 3, 7}, {3, 4, 4}, {{"strides", Dims{2}}, {"pads", Dims{1, 1}}, {"activation", std::string("Sigmoid")}}},
       {{1, 2, 2, 3, 2}, {2, 3, 2, 2, 2}, {{"strides", Dims{2, 2, 2}}}},
   };
-  std::vector<Case> cases;
+  std::vector<Case> cases = typed_conv_cases("ConvTranspose", {2, 3, 4, 5}, {3, 4, 2, 2}, 4);
   for (const ConvSample& s : samples) {
     const auto group = s.attributes.find("group");
     cases.push_back(
@@ -263,10 +259,11 @@ inline constexpr OpDef kConvTranspose[] = {
     {.name = "ConvTranspose",
      .infer = conv_transpose_type,
      .needed = conv_transpose_needed,
-     .reference = conv_transpose,
+     .reference = in_f32<conv_transpose>,
      .plan = plan_conv_transpose,
      .tolerance = conv_transpose_tolerance,
-     .cases = conv_transpose_cases},
+     .cases = conv_transpose_cases,
+     .expand = planned_in_f32<conv_transpose_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -30,6 +30,18 @@ struct Window {
   }
 };
 
+// An attribute of `count` numbers between `least` and `most`.
+inline std::vector<Dim> list_attr(const Node& node, const char* key, std::size_t count, Dim fallback, Dim least,
+                                  Dim most) {
+  const auto list = node.attr(key, std::vector<Dim>(count, fallback));
+  if (list.size() != count)
+    throw Error(Errc::BadModel, node.label(), "attribute '", key, "' wants ", count, " numbers, got ", list.size());
+  for (const Dim d : list)
+    if (d < least || d > most)
+      throw Error(Errc::BadModel, node.label(), "attribute '", key, "' holds ", d, ", wants ", least, " to ", most);
+  return list;
+}
+
 // Of spatial axis `axis` among `axes`, from ONNX's strides, dilations, pads and auto_pad. `inputs`: the input's extent.
 inline Window window_of(const Node& node, std::size_t axis, std::size_t axes, Dim taps, Dim inputs) {
   const auto pick = [&](const char* key, std::size_t count, std::size_t at, Dim least) {
