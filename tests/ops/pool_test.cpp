@@ -59,6 +59,44 @@ TEST_CASE("GlobalAveragePool is the mean of each channel") {
   CHECK(same_numbers(answer("GlobalAveragePool", {}, {x}), Tensor({1, 2, 1, 1}, {3.f, 0.5f})));
 }
 
+TEST_CASE("MaxPool's Indices count all elements of the input, and name the first of equals") {
+  const auto places = [](const Attributes& attributes, const Tensor& x) {
+    const Case c{.op = "MaxPool", .attributes = attributes, .operands = {given(x)}, .outputs = 2};
+    return Sample(*find_op("MaxPool"), c).references()[1];
+  };
+  const auto wanted = [](const Shape& shape, std::initializer_list<std::int64_t> numbers) {
+    return Tensor(shape, numbers);
+  };
+  const Tensor x({1, 2, 2, 3}, {1.f, 5.f, 2.f, 5.f, 3.f, 4.f, 0.f, 0.f, 0.f, 0.f, 0.f, 9.f});
+  Attributes attributes{{"kernel_shape", List{2, 2}}};
+  CHECK(same_numbers(places(attributes, x), wanted({1, 2, 1, 2}, {1, 1, 6, 11})));
+  attributes["storage_order"] = Dim{1};
+  CHECK(same_numbers(places(attributes, x), wanted({1, 2, 1, 2}, {2, 2, 6, 11})));
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  CHECK(same_numbers(places(window(2, 2), line({7, kNaN, -kInfinity, -kInfinity})), wanted({1, 1, 2}, {1, 2})));
+}
+
+TEST_CASE("GlobalMaxPool is the most of each channel, and NaN where one is") {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  const Tensor x({1, 2, 3}, {-3.f, -1.f, -2.f, 5.f, kNaN, 6.f});
+  CHECK(same_numbers(answer("GlobalMaxPool", {}, {x}), Tensor({1, 2, 1}, {-1.f, kNaN})));
+}
+
+TEST_CASE("LpPool and GlobalLpPool are norms") {
+  const auto with_p = [](Dim p) {
+    Attributes attributes = window(2, 2, {1, 0});
+    attributes["p"] = p;
+    return attributes;
+  };
+  CHECK(same_numbers(answer("LpPool", with_p(1), {line({-1, 3, -4})}), line({1, 7})));
+  CHECK(same_numbers(answer("LpPool", with_p(2), {line({-1, 3, -4})}), line({1, 5})));
+  CHECK(same_numbers(answer("LpPool", with_p(3), {line({-1, 3, -4})}), line({1, std::cbrt(91.0f)}), 1e-6));
+  CHECK(same_numbers(answer("LpPool", window(2, 2, {1, 0}), {line({-1, 3, -4})}), line({1, 5})));
+  CHECK(same_numbers(answer("GlobalLpPool", {}, {line({1, -2, 2, 4})}), line({5})));
+  CHECK(same_numbers(answer("GlobalLpPool", {{"p", Dim{1}}}, {line({1, -2, 2, 4})}), line({9})));
+}
+
 TEST_CASE("pooling refuses windows that do not fit, and attributes that no window has") {
   CHECK(refusal("MaxPool", window(5, 1), {data({1, 1, 4})}) == Errc::BadShape);
   CHECK(refusal("MaxPool", {{"kernel_shape", List{2, 2}}}, {data({1, 1, 4})}) == Errc::BadModel);

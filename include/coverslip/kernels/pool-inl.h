@@ -15,37 +15,66 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Each: Term of a tap, Join of two, Finish of the whole; kFirst is of no tap.
 struct MaxOfTaps {
-  template <class D, class V>
-  static HWY_INLINE V Join(D, V most, V x) {
+  static constexpr float kFirst = -std::numeric_limits<float>::infinity();
+  template <class V>
+  static HWY_INLINE V Term(V x) {
+    return x;
+  }
+  template <class V>
+  static HWY_INLINE V Join(V most, V x) {
     return hn::IfThenElse(hn::Or(hn::Lt(most, x), hn::IsNaN(x)), x, most);
   }
-  static constexpr float kFirst = -std::numeric_limits<float>::infinity();
   template <class D, class V>
-  HWY_INLINE V Finish(D, V most) const {
+  static HWY_INLINE V Finish(D, V most, float) {
     return most;
   }
 };
 
-struct MeanOfTaps {
-  float divisor;
-  template <class D, class V>
-  static HWY_INLINE V Join(D, V sum, V x) {
+struct SumOfTaps {
+  static constexpr float kFirst = 0;
+  template <class V>
+  static HWY_INLINE V Term(V x) {
+    return x;
+  }
+  template <class V>
+  static HWY_INLINE V Join(V sum, V x) {
     return hn::Add(sum, x);
   }
-  static constexpr float kFirst = 0;
   template <class D, class V>
-  HWY_INLINE V Finish(D d, V sum) const {
+  static HWY_INLINE V Finish(D d, V sum, float divisor) {
     return hn::Div(sum, hn::Set(d, divisor));
   }
 };
 
-// kVectors vectors of channels, the last of them with `last` lanes: each tap's are loaded together.
-template <size_t kVectors, bool kFull, class F>
-HWY_INLINE void PoolChannels(const float* x, float* y, const PoolTaps& taps, size_t last, const F& f) {
+struct MagnitudesOfTaps : SumOfTaps {
+  template <class V>
+  static HWY_INLINE V Term(V x) {
+    return hn::Abs(x);
+  }
+  template <class D, class V>
+  static HWY_INLINE V Finish(D, V sum, float) {
+    return sum;
+  }
+};
+
+struct NormOfTaps : SumOfTaps {
+  template <class V>
+  static HWY_INLINE V Term(V x) {
+    return hn::Mul(x, x);
+  }
+  template <class D, class V>
+  static HWY_INLINE V Finish(D, V sum, float) {
+    return hn::Sqrt(sum);
+  }
+};
+
+// kVectors vectors of outputs; load(tap, v) is what tap `tap`, a place in x, brings to the v-th.
+template <size_t kVectors, class F, class Load, class Store>
+HWY_INLINE void PoolVectors(const float* x, const PoolTaps& taps, float divisor, const Load& load, const Store& store) {
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
-  const size_t lanes = hn::Lanes(d);
   V all[kVectors];
   for (size_t v = 0; v < kVectors; ++v) all[v] = hn::Set(d, F::kFirst);
   const float* plane = x;
@@ -56,50 +85,105 @@ HWY_INLINE void PoolChannels(const float* x, float* y, const PoolTaps& taps, siz
       for (size_t v = 0; v < kVectors; ++v) along[v] = hn::Set(d, F::kFirst);
       const float* tap = row;
       for (size_t k = 0; k < taps.counts[2]; ++k, tap += taps.steps[2])
-        for (size_t v = 0; v < kVectors; ++v)
-          along[v] = F::Join(d, along[v], kFull ? hn::LoadU(d, tap + v * lanes) : hn::LoadN(d, tap, last));
-      for (size_t v = 0; v < kVectors; ++v) all[v] = F::Join(d, all[v], along[v]);
+        for (size_t v = 0; v < kVectors; ++v) along[v] = F::Join(along[v], F::Term(load(tap, v)));
+      for (size_t v = 0; v < kVectors; ++v) all[v] = F::Join(all[v], along[v]);
     }
   }
-  for (size_t v = 0; v < kVectors; ++v) {
-    if constexpr (kFull)
-      hn::StoreU(f.Finish(d, all[v]), d, y + v * lanes);
+  for (size_t v = 0; v < kVectors; ++v) store(F::Finish(d, all[v], divisor), v);
+}
+
+// Outputs side by side, all of the same channel: each tap is that many inputs, x_step apart.
+template <class F>
+void PoolPixels(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, float divisor) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const size_t lanes = hn::Lanes(d);
+  const auto places = hn::Mul(hn::Iota(di, 0), hn::Set(di, static_cast<int32_t>(row.x_step)));
+  for (size_t i = 0; i < row.pixels; i += lanes, x += static_cast<ptrdiff_t>(lanes) * row.x_step) {
+    const size_t n = HWY_MIN(lanes, row.pixels - i);
+    const auto store = [&](auto v, size_t) HWY_ATTR { hn::StoreN(v, d, y + i, n); };
+    if (row.x_step == 1)
+      PoolVectors<1, F>(
+          x, taps, divisor, [&](const float* tap, size_t) HWY_ATTR { return hn::LoadN(d, tap, n); }, store);
+#if HWY_TARGET != HWY_SCALAR
+    else if (row.x_step == 2 && n == lanes && i + n < row.pixels)  // the odd one after the last is there, too
+      PoolVectors<1, F>(
+          x, taps, divisor,
+          [&](const float* tap, size_t) HWY_ATTR {
+            hn::Vec<decltype(d)> even, odd;
+            hn::LoadInterleaved2(d, tap, even, odd);
+            return even;
+          },
+          store);
+#endif
     else
-      hn::StoreN(f.Finish(d, all[v]), d, y, last);
+      PoolVectors<1, F>(
+          x, taps, divisor, [&](const float* tap, size_t) HWY_ATTR { return hn::GatherIndexN(d, tap, places, n); },
+          store);
   }
 }
 
 template <class F>
-HWY_INLINE void Pool(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, const F& f) {
-  const size_t lanes = hn::Lanes(hn::ScalableTag<float>());
+void Pool(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, float divisor) {
+  if (row.channels == 1 && row.y_step == 1 && row.pixels > 1) return PoolPixels<F>(x, y, taps, row, divisor);
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
   for (size_t pixel = 0; pixel < row.pixels; ++pixel, x += row.x_step, y += row.y_step) {
     size_t c = 0;
-    for (; c + 4 * lanes <= row.channels; c += 4 * lanes) PoolChannels<4, true>(x + c, y + c, taps, lanes, f);
-    for (; c + lanes <= row.channels; c += lanes) PoolChannels<1, true>(x + c, y + c, taps, lanes, f);
-    if (c < row.channels) PoolChannels<1, false>(x + c, y + c, taps, row.channels - c, f);
+    const auto load = [&](const float* tap, size_t v) HWY_ATTR { return hn::LoadU(d, tap + v * lanes); };
+    const auto store = [&](auto all, size_t v) HWY_ATTR { hn::StoreU(all, d, y + c + v * lanes); };
+    for (; c + 4 * lanes <= row.channels; c += 4 * lanes) PoolVectors<4, F>(x + c, taps, divisor, load, store);
+    for (; c + lanes <= row.channels; c += lanes) PoolVectors<1, F>(x + c, taps, divisor, load, store);
+    const size_t rest = row.channels - c;
+    if (rest > 0)
+      PoolVectors<1, F>(
+          x + c, taps, divisor, [&](const float* tap, size_t) HWY_ATTR { return hn::LoadN(d, tap, rest); },
+          [&](auto all, size_t) HWY_ATTR { hn::StoreN(all, d, y + c, rest); });
   }
 }
 
-inline void MaxPool(const float* x, float* y, const PoolTaps& taps, const PoolRow& row) {
-  Pool(x, y, taps, row, MaxOfTaps());
-}
-
-inline void AveragePool(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, float divisor) {
-  Pool(x, y, taps, row, MeanOfTaps{divisor});
-}
-
-inline float SumSideBySide(const float* x, const PoolTaps& taps) {
+template <class F>
+HWY_INLINE float SumSideBySide(const float* x, const PoolTaps& taps) {
   const SumTag d;
   SixteenSums sums;
   for (size_t i = 0; i < taps.counts[0]; ++i, x += taps.steps[0]) {
     const float* row = x;
     for (size_t j = 0; j < taps.counts[1]; ++j, row += taps.steps[1])
-      sums.ForEachVector(taps.counts[2], [&](size_t k, size_t count) HWY_ATTR { return hn::LoadN(d, row + k, count); });
+      sums.ForEachVector(taps.counts[2],
+                         [&](size_t k, size_t count) HWY_ATTR { return F::Term(hn::LoadN(d, row + k, count)); });
   }
   return sums.Total();
 }
 
-inline constexpr PoolKernels kPool{.max = MaxPool, .average = AveragePool, .sum_side_by_side = SumSideBySide};
+inline float AverageSideBySide(const float* x, const PoolTaps& taps) { return SumSideBySide<SumOfTaps>(x, taps); }
+inline float MagnitudesSideBySide(const float* x, const PoolTaps& taps) {
+  return SumSideBySide<MagnitudesOfTaps>(x, taps);
+}
+inline float SquaresSideBySide(const float* x, const PoolTaps& taps) { return SumSideBySide<NormOfTaps>(x, taps); }
+
+inline float MaxSideBySide(const float* x, const PoolTaps& taps) {
+  const hn::ScalableTag<float> d;
+  const auto first = hn::Set(d, MaxOfTaps::kFirst);
+  const size_t lanes = hn::Lanes(d);
+  auto most = first;
+  for (size_t i = 0; i < taps.counts[0]; ++i, x += taps.steps[0]) {
+    const float* row = x;
+    for (size_t j = 0; j < taps.counts[1]; ++j, row += taps.steps[1])
+      for (size_t k = 0; k < taps.counts[2]; k += lanes)
+        most = MaxOfTaps::Join(most, hn::LoadNOr(first, d, row + k, HWY_MIN(lanes, taps.counts[2] - k)));
+  }
+  HWY_ALIGN float all[hn::MaxLanes(d)];
+  hn::Store(most, d, all);
+  float result = all[0];
+  for (size_t i = 1; i < lanes; ++i)
+    if (result < all[i] || all[i] != all[i]) result = all[i];
+  return result;
+}
+
+inline constexpr PoolKernels kPool{.max = {Pool<MaxOfTaps>, MaxSideBySide},
+                                   .average = {Pool<SumOfTaps>, AverageSideBySide},
+                                   .absolute = {Pool<MagnitudesOfTaps>, MagnitudesSideBySide},
+                                   .norm = {Pool<NormOfTaps>, SquaresSideBySide}};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

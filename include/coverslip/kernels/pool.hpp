@@ -18,12 +18,18 @@ struct PoolRow {
   std::ptrdiff_t x_step = 0, y_step = 0;
 };
 
-// No tap at all: the maximum is -infinity, the sum 0. Sums are taken along the last axis of taps first.
+// No tap at all: the maximum is -infinity, a sum 0. Sums are taken along the last axis of taps first.
+struct PoolKernel {
+  void (*run)(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, float divisor);
+  // Of a single window whose last axis of taps lies side by side, in a fixed order of its own; no quotient, no root.
+  float (*side_by_side)(const float* x, const PoolTaps& taps);
+};
+
 struct PoolKernels {
-  void (*max)(const float* x, float* y, const PoolTaps& taps, const PoolRow& row);  // NaN if a tap is
-  void (*average)(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, float divisor);
-  // Of taps whose last axis lies side by side, in a fixed order of its own.
-  float (*sum_side_by_side)(const float* x, const PoolTaps& taps);
+  PoolKernel max;       // NaN if a tap is; ignores the divisor, as the norms do
+  PoolKernel average;   // the sum by the divisor
+  PoolKernel absolute;  // the sum of magnitudes
+  PoolKernel norm;      // the root of the sum of squares
 };
 
 }  // namespace v0

@@ -1,4 +1,4 @@
-// GlobalAveragePool: the mean of each channel over all spatial axes.
+// GlobalAveragePool, GlobalMaxPool and GlobalLpPool: one number of each channel over all spatial axes.
 #pragma once
 #include "coverslip/ops/windows/pool.hpp"
 
@@ -6,7 +6,7 @@ namespace coverslip::inline v0::ops {
 
 inline Types global_pool_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 1, 1);
-  want_dtype(node, in, DType::f32);
+  want_float(node, in);
   Shape y = in[0].shape;
   if (y.rank() < 3) throw Error(Errc::BadShape, node.label(), "input is ", y, ", N x C x ... wanted");
   for (std::size_t axis = 2; axis < y.rank(); ++axis) {
@@ -29,19 +29,45 @@ inline double spatial_elements(const Shape& x) {
   return n;
 }
 
+// f(x) for each element of a channel.
+template <class F>
+void for_each_of_channel(const View& x, const Index& y, const F& f) {
+  Box places = x.held();
+  for (const std::size_t axis : {0, 1}) places[axis] = {y[axis], y[axis] + 1};
+  for_each(places, [&](const Index& at) { f(*x.as<float>(at)); });
+}
+
 inline void global_average_pool(const Node&, Inputs in, Outputs out) {
   const double n = spatial_elements(in[0].shape());
   for_each(out[0].held(), [&](const Index& at) {
-    Box places = in[0].held();
-    places[0] = {at[0], at[0] + 1};
-    places[1] = {at[1], at[1] + 1};
     double sum = 0;
-    for_each(places, [&](const Index& x) { sum += double{*in[0].as<float>(x)}; });
+    for_each_of_channel(in[0], at, [&](float x) { sum += double{x}; });
     *out[0].as<float>(at) = static_cast<float>(sum / n);
   });
 }
 
-inline void run_global_pool(const PoolKernels& kernels, Layout layout, const View& x, View& y, const Box& box) {
+inline void global_max_pool(const Node&, Inputs in, Outputs out) {
+  for_each(out[0].held(), [&](const Index& at) {
+    Peak<float> peak;
+    for_each_of_channel(in[0], at, [&](float x) { peak.add(x, 0); });
+    *out[0].as<float>(at) = peak.most;
+  });
+}
+
+inline void global_lp_pool(const Node& node, Inputs in, Outputs out) {
+  const double p = norm_power(node);
+  for_each(out[0].held(), [&](const Index& at) {
+    double sum = 0;
+    for_each_of_channel(in[0], at, [&](float x) { sum += std::pow(std::abs(double{x}), p); });
+    *out[0].as<float>(at) = static_cast<float>(std::pow(sum, 1 / p));
+  });
+}
+
+// What becomes of the sum of a channel that lies side by side.
+enum class PoolFinish : std::uint8_t { None, Quotient, Root };
+
+inline void run_global_pool(const PoolKernel& kernel, PoolFinish finish, Layout layout, const View& x, View& y,
+                            const Box& box) {
   if (box.shape().elements() == 0) return;
   const std::size_t axes = box.rank() - 2;
   PoolTaps taps;
@@ -53,54 +79,88 @@ inline void run_global_pool(const PoolKernels& kernels, Layout layout, const Vie
   Box heads = box;
   if (layout == Layout::ChannelsLast) heads[1].end = heads[1].begin + 1;
   for_each(heads, [&](const Index& at) {
-    if (layout == Layout::Planar)
-      *y.as<float>(at) = kernels.sum_side_by_side(x.as<float>(at), taps) / n;
-    else
-      kernels.average(x.as<float>(at), y.as<float>(at), taps, {.channels = static_cast<std::size_t>(box[1].extent())},
-                      n);
+    float* to = y.as<float>(at);
+    if (layout == Layout::ChannelsLast)
+      return kernel.run(x.as<float>(at), to, taps, {.channels = static_cast<std::size_t>(box[1].extent())}, n);
+    *to = kernel.side_by_side(x.as<float>(at), taps);
+    if (finish == PoolFinish::Quotient) *to /= n;
+    if (finish == PoolFinish::Root) *to = std::sqrt(*to);
   });
 }
 
-inline std::vector<Step> plan_global_pool(const Node&, const Types& in, Constants, const PlanContext& context) {
-  if (in[0].shape.rank() > 5) return {};
+inline std::vector<Step> plan_global_pool(const Node& node, const Types& in, Constants, const PlanContext& context) {
+  const PoolKernel* kernel = pool_kernel(node, context.kernels.pool);
+  if (in[0].shape.rank() > 5 || kernel == nullptr || in[0].dtype != DType::f32) return {};
+  const PoolFinish finish = node.op == "GlobalAveragePool"         ? PoolFinish::Quotient
+                            : kernel == &context.kernels.pool.norm ? PoolFinish::Root
+                                                                   : PoolFinish::None;
   constexpr Dim kLine = 16;    // channels in a cache line
   constexpr double kRow = 20;  // nanoseconds that each sum costs, however short it is
   std::vector<Step> candidates;
   for (const Layout layout : kLayouts) {
     const bool planar = layout == Layout::Planar;
     const double rows = planar ? static_cast<double>(in[0].shape[0]) * static_cast<double>(in[0].shape[1]) : 0;
-    candidates.push_back(
-        {.kernel = "global_average_pool",
-         .inputs = {{layout}},
-         .outputs = {layout},
-         .cuts = {{0}, {1, planar ? 1 : kLine}},
-         .nanoseconds = pass_nanoseconds(in[0].bytes()) + kRow * rows,
-         .run = [kernels = context.kernels.pool, layout](Inputs x, Outputs y, const Box& box, std::byte*) {
-           run_global_pool(kernels, layout, x[0], y[0], box);
-         }});
+    candidates.push_back({.kernel = "global_pool",
+                          .inputs = {{layout}},
+                          .outputs = {layout},
+                          .cuts = {{0}, {1, planar ? 1 : kLine}},
+                          .nanoseconds = pass_nanoseconds(in[0].bytes()) + kRow * rows,
+                          .run = [kernel = *kernel, finish, layout](Inputs x, Outputs y, const Box& box, std::byte*) {
+                            run_global_pool(kernel, finish, layout, x[0], y[0], box);
+                          }});
   }
   return candidates;
 }
 
 inline double global_pool_tolerance(const Node&, const Types& in) {
-  return average_tolerance(spatial_elements(in[0].shape));
+  return average_tolerance(spatial_elements(in[0].shape) + 2);
 }
 
-inline std::vector<Case> global_pool_cases() {
-  return {
-      {"GlobalAveragePool", {}, {data({2, 19, 5, 7})}},    {"GlobalAveragePool", {}, {data({1, 67, 1, 1})}},
-      {"GlobalAveragePool", {}, {data({1, 3, 2, 35})}},    {"GlobalAveragePool", {}, {data({2, 5, 33})}},
-      {"GlobalAveragePool", {}, {data({1, 3, 3, 4, 18})}}, {"GlobalAveragePool", {}, {data({1, 2048, 7, 7})}, true}};
+inline std::vector<Case> global_pool_cases(std::string_view op) {
+  const std::string name(op);
+  return {{name, {}, {data({2, 19, 5, 7})}},
+          {name, {}, {data({1, 67, 1, 1})}},
+          {name, {}, {data({1, 3, 2, 35})}},
+          {name, {}, {data({2, 5, 33})}},
+          {name, {}, {data({1, 3, 3, 4, 18})}},
+          {name, {}, {data({0, 3, 4})}},
+          {name, {}, {data(TensorType{DType::f16, {1, 3, 2, 5}})}},
+          {name, {}, {data(TensorType{DType::bf16, {2, 3, 4}})}},
+          {name, {}, {data({1, 2048, 7, 7})}, true}};
+}
+inline std::vector<Case> global_average_pool_cases() { return global_pool_cases("GlobalAveragePool"); }
+inline std::vector<Case> global_max_pool_cases() { return global_pool_cases("GlobalMaxPool"); }
+inline std::vector<Case> global_lp_pool_cases() {
+  auto cases = global_pool_cases("GlobalLpPool");
+  for (const Dim p : {1, 3}) cases.push_back({"GlobalLpPool", {{"p", p}}, {data({2, 19, 5, 7})}});
+  return cases;
 }
 
 inline constexpr OpDef kGlobalPool[] = {
     {.name = "GlobalAveragePool",
      .infer = global_pool_type,
      .needed = global_pool_needed,
-     .reference = global_average_pool,
+     .reference = in_f32<global_average_pool>,
      .plan = plan_global_pool,
      .tolerance = global_pool_tolerance,
-     .cases = global_pool_cases},
+     .cases = global_average_pool_cases,
+     .expand = planned_in_f32<global_pool_type>},
+    {.name = "GlobalMaxPool",
+     .infer = global_pool_type,
+     .needed = global_pool_needed,
+     .reference = in_f32<global_max_pool>,
+     .plan = plan_global_pool,
+     .tolerance = exact,
+     .cases = global_max_pool_cases,
+     .expand = planned_in_f32<global_pool_type>},
+    {.name = "GlobalLpPool",
+     .infer = global_pool_type,
+     .needed = global_pool_needed,
+     .reference = in_f32<global_lp_pool>,
+     .plan = plan_global_pool,
+     .tolerance = global_pool_tolerance,
+     .cases = global_lp_pool_cases,
+     .expand = planned_in_f32<global_pool_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -1,100 +1,40 @@
-// MaxPool, AveragePool and GlobalAveragePool over any number of spatial axes; fast for one to three.
+// MaxPool, AveragePool and LpPool over any number of spatial axes; fast for one to three.
 #pragma once
 #include <array>
+#include <cmath>
 
 #include "coverslip/ops/elementwise.hpp"
-#include "coverslip/ops/windows/window.hpp"
+#include "coverslip/ops/windows/in_f32.hpp"
+#include "coverslip/ops/windows/peak_place.hpp"
+#include "coverslip/ops/windows/pooling.hpp"
 
 namespace coverslip::inline v0::ops {
-
-// The windows of the spatial axes.
-struct Pooling {
-  std::size_t axes = 0;
-  std::array<Window, kMaxRank - 2> windows{};
-  Shape input;
-  bool count_padding = false;
-
-  Pooling(const Node& node, const Shape& x) : axes(x.rank() < 3 ? 0 : x.rank() - 2), input(x) {
-    if (axes == 0) throw Error(Errc::BadShape, node.label(), "input is ", x, ", N x C x ... wanted");
-    const auto kernel = node.attr("kernel_shape", std::vector<Dim>());
-    if (kernel.size() != axes)
-      throw Error(Errc::BadModel, node.label(), "kernel_shape has ", kernel.size(), " numbers, input ", x, " wants ",
-                  axes);
-    for (std::size_t i = 0; i < axes; ++i) {
-      windows[i] = window_of(node, i, axes, kernel[i], x[i + 2]);
-      windows[i].ceil = node.attr<Dim>("ceil_mode", 0) != 0;
-    }
-    count_padding = node.attr<Dim>("count_include_pad", 0) != 0;
-  }
-
-  Shape output(const Node& node) const {
-    Shape y = input;
-    for (std::size_t i = 0; i < axes; ++i) {
-      y[i + 2] = windows[i].outputs(input[i + 2]);
-      if (y[i + 2] < 1)
-        throw Error(Errc::BadShape, node.label(), "the window reaches over ", windows[i].reach(), " elements of axis ",
-                    i + 2, ", the padded input ", input, " has fewer");
-    }
-    return y;
-  }
-  Box needed(const Box& y) const {
-    Box x = y;
-    for (std::size_t i = 0; i < axes; ++i) x[i + 2] = windows[i].needed(y[i + 2], input[i + 2]);
-    return x;
-  }
-  Range inside(std::size_t i, Dim output) const { return windows[i].inside(output, input[i + 2]); }
-  // What an average along spatial axis i is divided by: padding may count, what ceil_mode adds beyond it never does.
-  Dim counted(std::size_t i, Dim output) const {
-    const Window& w = windows[i];
-    if (!count_padding) return inside(i, output).extent();
-    const Dim room = input[i + 2] + w.after - w.place(output, 0);
-    return std::min(w.taps, (room + w.dilation - 1) / w.dilation);
-  }
-  Dim terms() const {
-    Dim n = 1;
-    for (std::size_t i = 0; i < axes; ++i) n = std::min<Dim>(n * windows[i].taps, Dim{1} << 40);
-    return n;
-  }
-};
 
 inline Types pool_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 1, 1);
   const bool max = node.op == "MaxPool";
-  if (!max || (in[0].dtype != DType::i8 && in[0].dtype != DType::u8)) want_dtype(node, in, DType::f32);
-  if (node.outputs.size() > 1) throw Error(Errc::Unsupported, node.label(), "the output Indices is not supported");
+  if (!max || (in[0].dtype != DType::i8 && in[0].dtype != DType::u8)) want_float(node, in);
   const Shape y = Pooling(node, in[0].shape).output(node);
   y.elements();
-  return {{in[0].dtype, y}};
+  Types types{{in[0].dtype, y}};
+  if (max && node.outputs.size() > 1) types.push_back({DType::i64, y});
+  return types;
 }
 
 inline std::vector<Box> pool_needed(const Node& node, const Types& in, const Box& output) {
   return {Pooling(node, in[0].shape).needed(output)};
 }
 
-// Calls f(place in the input) for each tap of a window that lies inside, last axis fastest.
-template <class F>
-void for_each_tap(const Pooling& pooling, const Index& y, const F& f) {
-  Box taps(pooling.axes, Range{});
-  for (std::size_t i = 0; i < pooling.axes; ++i) taps[i] = pooling.inside(i, y[i + 2]);
-  for_each(taps, [&](const Index& tap) {
-    Index x = y;
-    for (std::size_t i = 0; i < pooling.axes; ++i) x[i + 2] = pooling.windows[i].place(y[i + 2], tap[i]);
-    f(x);
-  });
-}
-
 inline void max_pool(const Node& node, Inputs in, Outputs out) {
   const Pooling pooling(node, in[0].shape());
+  const PlaceRule places(node, in[0].shape());
   visit(out[0].dtype(), [&]<class T>(T) {
     if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
-      using Limits = std::numeric_limits<T>;
       for_each(out[0].held(), [&](const Index& y) {
-        T most = Limits::has_infinity ? static_cast<T>(-Limits::infinity()) : Limits::lowest();
-        for_each_tap(pooling, y, [&](const Index& x) {
-          const T value = *in[0].as<T>(x);
-          if (most < value || value != value) most = value;  // NaN stays, as no comparison with it is true
-        });
-        *out[0].as<T>(y) = most;
+        Peak<T> peak;
+        for_each_tap(pooling, y, [&](const Index& x) { peak.add(*in[0].as<T>(x), places.place(x)); });
+        *out[0].as<T>(y) = peak.most;
+        if (out.size() > 1) *out[1].as<std::int64_t>(y) = peak.place;
       });
     }
   });
@@ -107,6 +47,22 @@ inline void average_pool(const Node& node, Inputs in, Outputs out) {
     for_each_tap(pooling, y, [&](const Index& x) { sum += double{*in[0].as<float>(x)}; });
     for (std::size_t i = 0; i < pooling.axes; ++i) count *= static_cast<double>(pooling.counted(i, y[i + 2]));
     *out[0].as<float>(y) = static_cast<float>(sum / std::max(count, 1.0));
+  });
+}
+
+inline double norm_power(const Node& node) {
+  const Dim p = node.attr<Dim>("p", 2);
+  if (p < 1) throw Error(Errc::BadModel, node.label(), "attribute 'p' is ", p, ", wants 1 or more");
+  return static_cast<double>(p);
+}
+
+inline void lp_pool(const Node& node, Inputs in, Outputs out) {
+  const Pooling pooling(node, in[0].shape());
+  const double p = norm_power(node);
+  for_each(out[0].held(), [&](const Index& y) {
+    double sum = 0;
+    for_each_tap(pooling, y, [&](const Index& x) { sum += std::pow(std::abs(double{*in[0].as<float>(x)}), p); });
+    *out[0].as<float>(y) = static_cast<float>(std::pow(sum, 1 / p));
   });
 }
 
@@ -123,8 +79,7 @@ void for_each_stretch(const Pooling& pooling, const Range& outputs, const F& f) 
   for (Dim o = end; o < outputs.end; ++o) f(Range{o, o + 1});
 }
 
-inline void run_pool(const PoolKernels& kernels, bool max, const Pooling& pooling, const View& x, View& y,
-                     const Box& box) {
+inline void run_pool(const PoolKernel& kernel, const Pooling& pooling, const View& x, View& y, const Box& box) {
   if (box.shape().elements() == 0) return;
   const std::size_t axes = pooling.axes, last = axes + 1;
   const bool side_by_side = y.strides()[1] == 1 && x.strides()[1] == 1;
@@ -152,31 +107,47 @@ inline void run_pool(const PoolKernels& kernels, bool max, const Pooling& poolin
       if (!any) taps.counts = {0, 0, 0};
       row.pixels = static_cast<std::size_t>(stretch.extent());
       const float* source = any ? x.as<float>(from) : y.as<float>(to);  // not read without taps
-      if (max)
-        kernels.max(source, y.as<float>(to), taps, row);
-      else
-        kernels.average(source, y.as<float>(to), taps, row, static_cast<float>(std::max(count, 1.0)));
+      kernel.run(source, y.as<float>(to), taps, row, static_cast<float>(std::max(count, 1.0)));
     });
   });
 }
 
+// The kernel of a pooling operator; null: there is none.
+inline const PoolKernel* pool_kernel(const Node& node, const PoolKernels& kernels) {
+  if (node.op.ends_with("MaxPool")) return &kernels.max;
+  if (node.op.ends_with("AveragePool")) return &kernels.average;
+  const double p = norm_power(node);
+  return p == 1 ? &kernels.absolute : p == 2 ? &kernels.norm : nullptr;
+}
+
 inline std::vector<Step> plan_pool(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
   const Pooling pooling(node, in[0].shape);
-  if (in[0].dtype != DType::f32 || pooling.axes > 3) return {};
+  const PoolKernel* kernel = pool_kernel(node, context.kernels.pool);
+  if (pooling.axes > 3 || is_half(in[0].dtype)) return {};
   const TensorType type = pool_type(node, in, constants)[0];
-  const bool max = node.op == "MaxPool";
   const double reads =
       static_cast<double>(type.bytes()) * static_cast<double>(pooling.terms()) / (8 * kBytesPerNanosecond);
-  Step step{.kernel = max ? "max_pool" : "average_pool",
-            .cuts = {{0}},
-            .nanoseconds = pass_nanoseconds(in[0].bytes() + type.bytes()) + reads,
-            .run = [kernels = context.kernels.pool, max, pooling](Inputs x, Outputs y, const Box& box, std::byte*) {
-              run_pool(kernels, max, pooling, x[0], y[0], box);
-            }};
+  Step step;
+  step.cuts = {{0}};
+  step.nanoseconds = pass_nanoseconds(in[0].bytes() + type.bytes()) + reads;
   for (std::size_t axis = 2; axis < type.shape.rank(); ++axis) step.cuts.push_back({axis});
   step.cuts.push_back({1});
+  if (in[0].dtype != DType::f32 || node.outputs.size() > 1) {
+    step.kernel = "max_pool_places";
+    step.nanoseconds += 20 * reads;  // one number at a time
+    step.run = [pooling, places = PlaceRule(node, in[0].shape)](Inputs x, Outputs y, const Box& box, std::byte*) {
+      run_max_pool_places(pooling, places, x[0], y, box);
+    };
+    return in_each_layout(1, node.outputs.size(), std::move(step));
+  }
+  if (kernel == nullptr) return {};
+  step.kernel = node.op == "MaxPool" ? "max_pool" : node.op == "LpPool" ? "lp_pool" : "average_pool";
+  step.run = [kernel = *kernel, pooling](Inputs x, Outputs y, const Box& box, std::byte*) {
+    run_pool(kernel, pooling, x[0], y[0], box);
+  };
   auto candidates = in_each_layout(1, 1, std::move(step));
-  candidates[0].nanoseconds += 20 * reads;  // planar: one number at a time
+  // Planar: vectors run along a row, but for its ends, and a stride takes them apart.
+  candidates[0].nanoseconds += (pooling.windows[pooling.axes - 1].stride > 2 ? 8 : 2) * reads;
   return candidates;
 }
 
@@ -184,6 +155,10 @@ inline std::vector<Step> plan_pool(const Node& node, const Types& in, Constants 
 inline double average_tolerance(double terms) { return (terms + 2) * 0x1p-24; }
 inline double average_pool_tolerance(const Node& node, const Types& in) {
   return average_tolerance(static_cast<double>(Pooling(node, in[0].shape).terms()));
+}
+
+inline double lp_pool_tolerance(const Node& node, const Types& in) {
+  return average_tolerance(static_cast<double>(Pooling(node, in[0].shape).terms()) + 2);
 }
 
 inline std::vector<Case> pool_cases(std::string_view op) {
@@ -202,6 +177,8 @@ inline std::vector<Case> pool_cases(std::string_view op) {
                       {{1, 4, 5, 6, 7}, {2, 3, 2}, {2, 1, 2}, {0, 1, 1, 1, 1, 0}, {1, 1, 1}},
                       {{1, 2, 1, 1}, {2, 2}, {1, 1}, {1, 1, 1, 1}, {2, 2}},  // windows without a tap
                       {{0, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0, 0, 0}, {1, 1}},
+                      {{1, 2, 5, 41}, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+                      {{1, 2, 4, 37}, {2, 2}, {2, 2}, {0, 0, 0, 0}, {1, 1}},
                       {{1, 64, 112, 112}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 0, true},
                       {{1, 64, 112, 112}, {2, 2}, {2, 2}, {0, 0, 0, 0}, {1, 1}, 0, true}};
   std::vector<Case> cases;
@@ -218,12 +195,21 @@ inline std::vector<Case> pool_cases(std::string_view op) {
     cases.push_back({std::string(op),
                      {{"kernel_shape", List{3, 2}}, {"strides", List{2, 2}}, {"auto_pad", std::string(rule)}},
                      {data({1, 6, 7, 6})}});
+  for (const DType dtype : {DType::f16, DType::bf16})
+    cases.push_back({std::string(op), {{"kernel_shape", List{2}}}, {data(TensorType{dtype, {1, 3, 5}})}});
   return cases;
 }
 
 inline std::vector<Case> max_pool_cases() {
   auto cases = pool_cases("MaxPool");
-  cases.push_back({"MaxPool", {{"kernel_shape", std::vector<Dim>{2, 2}}}, {data(TensorType{DType::u8, {1, 2, 3, 4}})}});
+  for (Case c : pool_cases("MaxPool"))
+    for (const Dim order : {0, 1}) {
+      c.attributes["storage_order"] = order;
+      c.outputs = 2;
+      if (!c.bench) cases.push_back(c);
+    }
+  for (const DType dtype : {DType::u8, DType::i8})
+    cases.push_back({"MaxPool", {{"kernel_shape", std::vector<Dim>{2, 2}}}, {data(TensorType{dtype, {1, 2, 3, 4}})}});
   return cases;
 }
 inline std::vector<Case> average_pool_cases() {
@@ -234,22 +220,41 @@ inline std::vector<Case> average_pool_cases() {
   }
   return cases;
 }
+inline std::vector<Case> lp_pool_cases() {
+  auto cases = pool_cases("LpPool");
+  for (Case c : pool_cases("LpPool"))
+    for (const Dim p : {1, 3}) {
+      c.attributes["p"] = p;
+      if (!c.bench) cases.push_back(c);
+    }
+  return cases;
+}
 
 inline constexpr OpDef kPooling[] = {
     {.name = "MaxPool",
      .infer = pool_type,
      .needed = pool_needed,
-     .reference = max_pool,
+     .reference = in_f32<max_pool>,
      .plan = plan_pool,
      .tolerance = exact,
-     .cases = max_pool_cases},
+     .cases = max_pool_cases,
+     .expand = planned_in_f32<pool_type>},
     {.name = "AveragePool",
      .infer = pool_type,
      .needed = pool_needed,
-     .reference = average_pool,
+     .reference = in_f32<average_pool>,
      .plan = plan_pool,
      .tolerance = average_pool_tolerance,
-     .cases = average_pool_cases},
+     .cases = average_pool_cases,
+     .expand = planned_in_f32<pool_type>},
+    {.name = "LpPool",
+     .infer = pool_type,
+     .needed = pool_needed,
+     .reference = in_f32<lp_pool>,
+     .plan = plan_pool,
+     .tolerance = lp_pool_tolerance,
+     .cases = lp_pool_cases,
+     .expand = planned_in_f32<pool_type>},
 };
 
 }  // namespace coverslip::inline v0::ops
