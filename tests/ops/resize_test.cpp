@@ -49,6 +49,62 @@ TEST_CASE("coordinates are worked out by ONNX's formulas") {
   CHECK(same_numbers(symmetric, list({1.6666667f, 3.3333333f}), 1e-6));
 }
 
+TEST_CASE("cubic is that of cubic_coeff_a, and may leave out what lies outside") {
+  const Tensor x = list({1.f, 2.f, 4.f, 8.f});
+  // Half way between the second and third: (-3, 19, 19, -3) / 32, or with a = -0.5 (-1, 9, 9, -1) / 16.
+  CHECK(same_numbers(resized_to(ways("cubic", "half_pixel"), x, 1), list({(-3 + 38 + 76 - 24) / 32.f})));
+  Attributes attributes = ways("cubic", "half_pixel");
+  attributes["cubic_coeff_a"] = -.5f;
+  CHECK(same_numbers(resized_to(attributes, x, 1), list({(-1 + 18 + 36 - 8) / 16.f})));
+  attributes = ways("cubic", "asymmetric");
+  CHECK(same_numbers(resized(attributes, x, list({.5f})), list({1.f, 4.f})));
+  const Tensor two = list({1.f, 2.f});
+  CHECK(same_numbers(resized_to(ways("cubic", "half_pixel"), two, 1), list({1.5f})));
+  attributes = ways("linear", "half_pixel");
+  attributes["exclude_outside"] = Dim{1};
+  CHECK(same_numbers(resized(attributes, two, list({2.f})), list({1.f, 1.25f, 1.75f, 2.f})));
+}
+
+TEST_CASE("antialias widens the filter where the picture shrinks, and changes nothing where it grows") {
+  Attributes attributes = ways("linear", "half_pixel");
+  attributes["antialias"] = Dim{1};
+  // Output 0 lies at 0.5 and reaches over 2: elements -1 to 2 count 1, 3, 3 and 1, and that before the first is it.
+  CHECK(same_numbers(resized_to(attributes, list({1.f, 2.f, 4.f, 8.f}), 2), list({14 / 8.f, 46 / 8.f})));
+  CHECK(same_numbers(resized(attributes, list({1.f, 2.f}), list({2.f})), list({1.f, 1.25f, 1.75f, 2.f})));
+}
+
+TEST_CASE("tf_crop_and_resize takes a part, and has a number of its own for what lies outside") {
+  const auto cropped = [](const char* mode, std::initializer_list<float> roi, std::int64_t size) {
+    Attributes attributes = ways(mode, "tf_crop_and_resize");
+    attributes["extrapolation_value"] = 10.f;
+    return answer("Resize", attributes, {list({0.f, 1.f, 2.f, 3.f, 4.f}), list(roi), Tensor(), integers({size})});
+  };
+  CHECK(same_numbers(cropped("linear", {.25f, .75f}, 5), list({1.f, 1.5f, 2.f, 2.5f, 3.f})));
+  CHECK(same_numbers(cropped("linear", {.5f, 1.5f}, 3), list({2.f, 4.f, 10.f})));
+  CHECK(same_numbers(cropped("nearest", {.5f, 1.5f}, 3), list({2.f, 4.f, 10.f})));
+  CHECK(same_numbers(cropped("cubic", {.25f, .75f}, 1), list({2.f})));
+  CHECK(same_numbers(cropped("linear", {1.f, 0.f}, 5), list({4.f, 3.f, 2.f, 1.f, 0.f})));
+}
+
+TEST_CASE("keep_aspect_ratio_policy scales all axes alike, to at most or at least the sizes") {
+  const auto shape = [](const char* policy) {
+    const Attributes attributes{{"keep_aspect_ratio_policy", std::string(policy)}};
+    const Tensor x({2, 4}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f, 8.f});
+    return answer("Resize", attributes, {x, Tensor(), Tensor(), integers({7, 8})}).shape();
+  };
+  CHECK(shape("stretch") == Shape{7, 8});
+  CHECK(shape("not_larger") == Shape{4, 8});
+  CHECK(shape("not_smaller") == Shape{7, 14});
+}
+
+TEST_CASE("Upsample takes the element that it began with") {
+  const Tensor x({1, 1, 3}, {1.f, 2.f, 3.f});
+  CHECK(same_numbers(answer("Upsample", {}, {x, list({1.f, 1.f, 2.f})}),
+                     Tensor({1, 1, 6}, {1.f, 1.f, 2.f, 2.f, 3.f, 3.f})));
+  CHECK(same_numbers(answer("Upsample", {{"mode", std::string("linear")}}, {x, list({1.f, 1.f, 2.f})}),
+                     Tensor({1, 1, 6}, {1.f, 1.5f, 2.f, 2.5f, 3.f, 3.f})));
+}
+
 TEST_CASE("Resize refuses what it cannot do") {
   const Operand x = data({1, 1, 4, 4});
   const auto scales = [](float h) { return given(Tensor({4}, {1.f, 1.f, h, 1.f})); };
@@ -58,8 +114,10 @@ TEST_CASE("Resize refuses what it cannot do") {
   CHECK(refusal("Resize", {}, {x, absent(), data({4})}) == Errc::Unsupported);
   CHECK(refusal("Resize", {}, {x}) == Errc::BadShape);
   CHECK(refusal("Resize", {}, {x, absent(), absent(), given(integers({1, 1, -4, 4}))}) == Errc::BadShape);
-  CHECK(refusal("Resize", {{"mode", std::string("cubic")}}, {x, absent(), scales(2)}) == Errc::Unsupported);
-  CHECK(refusal("Resize", {{"antialias", Dim{1}}}, {x, absent(), scales(2)}) == Errc::Unsupported);
+  CHECK(refusal("Resize", ways("quintic", "half_pixel"), {x, absent(), scales(2)}) == Errc::Unsupported);
+  CHECK(refusal("Resize", ways("linear", "tf_crop_and_resize"), {x, absent(), scales(2)}) == Errc::BadShape);
+  CHECK(refusal("Resize", ways("linear", "half_pixel"),
+                {data(TensorType{DType::i32, {1, 1, 4, 4}}), absent(), scales(2)}) == Errc::Unsupported);
 }
 
 }  // namespace v0

@@ -10,6 +10,7 @@
 #include "coverslip/kernels/binary-inl.h"
 #include "coverslip/kernels/blend-inl.h"
 #include "coverslip/kernels/depthwise_f32-inl.h"
+#include "coverslip/kernels/gather_sum-inl.h"
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "coverslip/kernels/moments-inl.h"
 #include "coverslip/kernels/peak-inl.h"
@@ -37,7 +38,8 @@ inline const KernelTable* Table() {
                                       .reduce = kReduce,
                                       .moments = kMoments,
                                       .softmax = kSoftmax,
-                                      .blend = kBlend};
+                                      .blend = kBlend,
+                                      .gather_sum = kGatherSum};
   return &kTable;
 }
 

@@ -8,6 +8,7 @@
 #include "coverslip/kernels/binary.hpp"
 #include "coverslip/kernels/blend.hpp"
 #include "coverslip/kernels/depthwise_f32.hpp"
+#include "coverslip/kernels/gather_sum.hpp"
 #include "coverslip/kernels/gemm_f32.hpp"
 #include "coverslip/kernels/moments.hpp"
 #include "coverslip/kernels/peak.hpp"
@@ -36,6 +37,7 @@ struct KernelTable {
   MomentKernels moments;
   SoftmaxKernels softmax;
   BlendKernels blend;
+  GatherSumKernels gather_sum;
 };
 
 // Those that this CPU runs and that were compiled, best first, never empty.

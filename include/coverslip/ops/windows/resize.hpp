@@ -1,41 +1,42 @@
-// Resize: nearest and linear, along any axes. Coordinates are worked out in double, by ONNX's formulas.
+// Resize and Upsample along any axes. Coordinates and weights are worked out in double when planning.
 #pragma once
-#include <array>
-#include <cmath>
-
 #include "coverslip/ops/axes.hpp"
-#include "coverslip/ops/copy.hpp"
 #include "coverslip/ops/elementwise.hpp"
-#include "coverslip/ops/windows/resize_axis.hpp"
+#include "coverslip/ops/windows/in_f32.hpp"
+#include "coverslip/ops/windows/resize_cases.hpp"
+#include "coverslip/ops/windows/resize_run.hpp"
 
 namespace coverslip::inline v0::ops {
 
-struct Resizing {
-  bool linear = false;
-  PerAxis<ResizeAxis> axes;
-
-  Range needed(std::size_t axis, const Range& output) const {
-    if (!axes[axis].active || output.extent() == 0) return output.extent() == 0 ? Range{0, 0} : output;
-    const ResizeTap first = axes[axis].tap(output.begin, linear), last = axes[axis].tap(output.end - 1, linear);
-    return {first.low, last.high + 1};
-  }
-  std::size_t active() const {
-    return static_cast<std::size_t>(
-        std::count_if(axes.begin(), axes.end(), [](const ResizeAxis& a) { return a.active; }));
+// Inputs by name; Upsample has scales alone.
+struct ResizeInputs {
+  std::size_t roi, scales, sizes;
+  explicit ResizeInputs(const Node& node) {
+    if (node.op == "Upsample")
+      roi = sizes = kMaxRank, scales = 1;
+    else
+      roi = 1, scales = 2, sizes = 3;
   }
 };
 
-// `sizes` and `scales` are the inputs of that name, empty where absent.
-inline Resizing resizing_of(const Node& node, const Shape& x, const std::vector<Dim>& sizes,
-                            const std::vector<float>& scales) {
-  const auto mode = node.attr("mode", std::string("nearest"));
-  if (mode != "nearest" && mode != "linear")
-    throw Error(Errc::Unsupported, node.label(), "mode '", mode, "': wants nearest or linear");
-  if (node.attr<Dim>("antialias", 0) != 0)
-    throw Error(Errc::Unsupported, node.label(), "antialias is not supported; 0 wanted");
-  const auto policy = node.attr("keep_aspect_ratio_policy", std::string("stretch"));
-  if (!sizes.empty() && policy != "stretch")
-    throw Error(Errc::Unsupported, node.label(), "keep_aspect_ratio_policy '", policy, "': wants stretch");
+// What the inputs hold, empty where absent.
+struct ResizeNumbers {
+  std::vector<float> roi, scales;
+  std::vector<Dim> sizes;
+};
+
+// keep_aspect_ratio_policy: one scale for all axes, the least or the most of those that the sizes ask for.
+inline ResizeAxis by_policy(const Node& node, const ResizeRule& rule, Dim inputs, double scale) {
+  const double outputs = std::floor(static_cast<double>(inputs) * scale + 0.5);
+  if (!(outputs >= 0) || outputs > ResizeAxis::kMost)
+    throw Error(Errc::BadShape, node.label(), "an axis of ", inputs, " elements cannot be scaled by ", scale);
+  ResizeAxis axis = ResizeAxis::by_size(node, rule, inputs, static_cast<Dim>(outputs));
+  axis.ratio = 1 / scale;
+  return axis;
+}
+
+inline Resizing resizing_of(const Node& node, const Shape& x, const ResizeNumbers& numbers) {
+  const auto& [roi, scales, sizes] = numbers;
   std::vector<Dim> named(x.rank());
   for (std::size_t axis = 0; axis < named.size(); ++axis) named[axis] = static_cast<Dim>(axis);
   const auto axes = axes_in(node, node.attr("axes", named), x.rank());
@@ -43,226 +44,207 @@ inline Resizing resizing_of(const Node& node, const Shape& x, const std::vector<
     throw Error(Errc::BadShape, node.label(), "has ", sizes.size(), " sizes and ", scales.size(), " scales for ",
                 axes.size(), " axes, one for each wanted, of one kind");
   const ResizeRule rule = resize_rule(node);
-  Resizing resizing{mode == "linear", PerAxis<ResizeAxis>(x.rank(), ResizeAxis())};
+  const bool crops = rule.coordinates == ResizeCoordinates::TfCropAndResize;
+  if (crops && roi.size() != 2 * axes.size())
+    throw Error(Errc::BadShape, node.label(), "roi has ", roi.size(), " numbers, ", 2 * axes.size(), " wanted");
+  const auto policy = node.attr("keep_aspect_ratio_policy", std::string("stretch"));
+  if (policy != "stretch" && policy != "not_larger" && policy != "not_smaller")
+    throw Error(Errc::BadModel, node.label(), "keep_aspect_ratio_policy '", policy,
+                "': wants stretch, not_larger or not_smaller");
+  std::optional<double> scale;
+  for (std::size_t i = 0; policy != "stretch" && i < sizes.size(); ++i) {
+    const double each = static_cast<double>(sizes[i]) / static_cast<double>(std::max<Dim>(x[axes[i]], 1));
+    scale = !scale ? each : policy == "not_larger" ? std::min(*scale, each) : std::max(*scale, each);
+  }
+  Resizing resizing{rule.mode, double{node.attr("extrapolation_value", 0.0f)}, {x.rank(), ResizeAxis()}};
   for (std::size_t axis = 0; axis < x.rank(); ++axis)
     resizing.axes[axis].inputs = resizing.axes[axis].outputs = x[axis];
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const Dim inputs = x[axes[i]];
-    resizing.axes[axes[i]] = sizes.empty() ? ResizeAxis::by_scale(node, rule, inputs, scales[i])
-                                           : ResizeAxis::by_size(node, rule, inputs, sizes[i]);
+    ResizeAxis& axis = resizing.axes[axes[i]];
+    axis = sizes.empty() ? ResizeAxis::by_scale(node, rule, inputs, scales[i])
+           : scale       ? by_policy(node, rule, inputs, *scale)
+                         : ResizeAxis::by_size(node, rule, inputs, sizes[i]);
+    if (!crops) continue;
+    axis.begin = double{roi[i]};
+    axis.end = double{roi[i + axes.size()]};
+    axis.active = axis.active || axis.begin != 0 || axis.end != 1;
   }
   return resizing;
 }
 
+inline std::vector<float> floats_of(const View& view) {
+  std::vector<float> numbers;
+  for_each(view.held(), [&](const Index& at) { numbers.push_back(*view.as<float>(at)); });
+  return numbers;
+}
+
+inline std::vector<float> known_floats(const Node& node, const Types& in, Constants constants, std::size_t i,
+                                       std::string_view what) {
+  if (in[i].dtype != DType::f32 || in[i].shape.rank() > 1)
+    throw Error(Errc::BadShape, node.label(), what, " (input ", i, ") is ", to_string(in[i]), ", a list of f32 wanted");
+  if (constants[i] == nullptr)
+    throw Error(Errc::Unsupported, node.label(), what, " (input ", i,
+                ") depends on data; it must be known when planning");
+  return floats_of(constants[i]->view());
+}
+
 inline Resizing resizing_of(const Node& node, const Types& in, Constants constants) {
-  std::vector<Dim> sizes;
-  std::vector<float> scales;
-  if (node.has(3)) sizes = known_integers(node, in, constants, 3, "sizes");
-  if (node.has(2)) {
-    if (in[2].dtype != DType::f32 || in[2].shape.rank() != 1)
-      throw Error(Errc::BadShape, node.label(), "scales are ", to_string(in[2]), ", a list of f32 wanted");
-    if (constants[2] == nullptr)
-      throw Error(Errc::Unsupported, node.label(), "scales depend on data; they must be known when planning");
-    const auto list = constants[2]->values<float>();
-    scales.assign(list.begin(), list.end());
-  }
-  return resizing_of(node, in[0].shape, sizes, scales);
+  const ResizeInputs inputs(node);
+  ResizeNumbers numbers;
+  const bool crops = resize_rule(node).coordinates == ResizeCoordinates::TfCropAndResize;
+  if (crops && node.has(inputs.roi)) numbers.roi = known_floats(node, in, constants, inputs.roi, "roi");
+  if (node.has(inputs.scales)) numbers.scales = known_floats(node, in, constants, inputs.scales, "scales");
+  if (node.has(inputs.sizes)) numbers.sizes = known_integers(node, in, constants, inputs.sizes, "sizes");
+  return resizing_of(node, in[0].shape, numbers);
+}
+
+inline Resizing resizing_of(const Node& node, Inputs in) {
+  const ResizeInputs inputs(node);
+  ResizeNumbers numbers;
+  if (node.has(inputs.roi) && in[inputs.roi].dtype() == DType::f32) numbers.roi = floats_of(in[inputs.roi]);
+  if (node.has(inputs.scales)) numbers.scales = floats_of(in[inputs.scales]);
+  if (node.has(inputs.sizes)) numbers.sizes = integers_of(in[inputs.sizes]);
+  return resizing_of(node, in[0].shape(), numbers);
 }
 
 inline Types resize_type(const Node& node, const Types& in, Constants constants) {
-  want_inputs(node, in, 1, 4);
+  want_inputs(node, in, 1, node.op == "Upsample" ? 2 : 4);
   const Resizing resizing = resizing_of(node, in, constants);
-  if (resizing.linear && in[0].dtype != DType::f32)
-    throw Error(Errc::Unsupported, node.label(), "input is ", in[0].dtype, ", linear wants f32");
+  if (resizing.mode != ResizeMode::Nearest) want_float(node, in);
   TensorType type = in[0];
   for (std::size_t axis = 0; axis < type.shape.rank(); ++axis) type.shape[axis] = resizing.axes[axis].outputs;
   type.shape.elements();
   return {type};
 }
 
-inline Resizing resizing_of(const Node& node, Inputs in) {
-  std::vector<float> scales;
-  if (node.has(2)) for_each(in[2].held(), [&](const Index& at) { scales.push_back(*in[2].as<float>(at)); });
-  return resizing_of(node, in[0].shape(), node.has(3) ? integers_of(in[3]) : std::vector<Dim>(), scales);
+inline void resize_nearest(const Resizing& resizing, const std::vector<ResizeTable>& tables, const View& x, View& y) {
+  const std::array<std::byte, 8> outside = element_of(resizing.extrapolation, y.dtype());
+  for_each(y.held(), [&](const Index& at) {
+    Index from = at;
+    bool inside = true;
+    for (std::size_t axis = 0; axis < at.rank(); ++axis) {
+      const auto taps = tables[axis].of(at[axis]);
+      inside = inside && !taps.empty();
+      from[axis] = taps.empty() ? 0 : taps[0].place;
+    }
+    std::memcpy(y.at(at), inside ? x.at(from) : outside.data(), size_of(y.dtype()));
+  });
 }
 
-inline void resize(const Node& node, Inputs in, Outputs out) {
+// The sum of all products, or of their magnitudes.
+template <bool kMagnitudes>
+void resize(const Node& node, Inputs in, Outputs out) {
   const Resizing resizing = resizing_of(node, in);
+  const std::vector<ResizeTable> tables = resizing.tables();
+  if (resizing.mode == ResizeMode::Nearest) return resize_nearest(resizing, tables, in[0], out[0]);
+  const auto size = [](double x) { return kMagnitudes ? std::abs(x) : x; };
   for_each(out[0].held(), [&](const Index& at) {
-    Box corners(at.rank(), Range{0, 1});
-    PerAxis<ResizeTap> taps(at.rank(), ResizeTap{});
+    Box corners(at.rank(), Range{0, 0});
+    bool extrapolated = false;
     for (std::size_t axis = 0; axis < at.rank(); ++axis) {
-      taps[axis] = resizing.axes[axis].tap(at[axis], resizing.linear);
-      if (resizing.linear && resizing.axes[axis].active) corners[axis].end = 2;
+      corners[axis].end = static_cast<Dim>(tables[axis].of(at[axis]).size());
+      extrapolated = extrapolated || tables[axis].extrapolated[static_cast<std::size_t>(at[axis])];
     }
     double sum = 0;
     for_each(corners, [&](const Index& corner) {
       double weight = 1;
       Index from = at;
       for (std::size_t axis = 0; axis < at.rank(); ++axis) {
-        const auto& [low, high, share] = taps[axis];
-        from[axis] = corner[axis] == 0 ? low : high;
-        weight *= corner[axis] == 0 ? 1 - share : share;
+        const ResizeTap& tap = tables[axis].of(at[axis])[static_cast<std::size_t>(corner[axis])];
+        from[axis] = tap.place;
+        weight *= tap.weight;
       }
-      if (!resizing.linear)
-        std::memcpy(out[0].at(at), in[0].at(from), size_of(out[0].dtype()));
-      else
-        sum += weight * double{*in[0].as<float>(from)};
+      sum += size(weight * double{*in[0].as<float>(from)});
     });
-    if (resizing.linear) *out[0].as<float>(at) = static_cast<float>(sum);
-  });
-}
-
-// The corners that the elements of one place of the output are mixed of, and how much each counts.
-struct ResizeCorners {
-  static constexpr std::size_t kMostAxes = 3;
-  std::size_t count = 1;
-  std::array<const std::byte*, 1u << kMostAxes> places{};
-  std::array<double, 1u << kMostAxes> weights{1};
-
-  // Twice as many: each at the low and at the high place along an axis; for nearest all move to the low one.
-  void split(const ResizeTap& tap, Dim bytes, bool linear) {
-    for (std::size_t k = 0; linear && k < count; ++k) {
-      places[k + count] = places[k] + tap.high * bytes;
-      weights[k + count] = weights[k] * tap.share;
-    }
-    for (std::size_t k = 0; k < count; ++k) {
-      places[k] += tap.low * bytes;
-      weights[k] *= linear ? 1 - tap.share : 1;
-    }
-    count *= linear ? 2 : 1;
-  }
-};
-
-// Elements that lie side by side and are not resized along that axis are mixed together; `sweep` is the axis of the
-// loop that is innermost but for them.
-struct ResizeLoops {
-  std::size_t side_by_side = 0, sweep = 0;
-  bool together = false;
-
-  ResizeLoops(const Resizing& resizing, Layout layout) {
-    const std::size_t rank = resizing.axes.rank();
-    side_by_side = layout == Layout::ChannelsLast && rank > 2 ? 1 : rank - 1;
-    together = rank > 1 && !resizing.axes[side_by_side].active;
-    sweep = !together ? side_by_side : side_by_side == rank - 1 ? rank - 2 : rank - 1;
-  }
-};
-
-inline void run_resize(const BlendKernels& kernels, const Resizing& resizing, const ResizeLoops& loops, const View& x,
-                       View& y, const Box& box) {
-  if (box.shape().elements() == 0) return;
-  const auto size = static_cast<Dim>(size_of(y.dtype()));
-  const auto n = loops.together ? static_cast<std::size_t>(box[loops.side_by_side].extent()) : 1;
-  const std::byte* origin = x.at(x.origin());
-  Box heads = box;
-  heads[loops.sweep].end = heads[loops.sweep].begin + 1;
-  if (loops.together) heads[loops.side_by_side].end = heads[loops.side_by_side].begin + 1;
-  const auto enter = [&](ResizeCorners& corners, std::size_t axis, Dim output) {
-    ResizeTap tap = resizing.axes[axis].tap(output, resizing.linear);
-    tap.low -= x.origin()[axis];
-    tap.high -= x.origin()[axis];
-    corners.split(tap, x.strides()[axis] * size, resizing.linear && resizing.axes[axis].active);
-  };
-  for_each(heads, [&](const Index& head) {
-    ResizeCorners row;
-    row.places[0] = origin;
-    for (std::size_t axis = 0; axis < box.rank(); ++axis)
-      if (axis != loops.sweep) enter(row, axis, head[axis]);
-    std::byte* to = y.at(head);
-    for (Dim o = box[loops.sweep].begin; o < box[loops.sweep].end; ++o, to += y.strides()[loops.sweep] * size) {
-      ResizeCorners corners = row;
-      enter(corners, loops.sweep, o);
-      if (!resizing.linear) {
-        std::memcpy(to, corners.places[0], n * static_cast<std::size_t>(size));
-        continue;
-      }
-      const float* from[corners.places.size()];
-      float weights[corners.places.size()];
-      for (std::size_t k = 0; k < corners.count; ++k) {
-        from[k] = reinterpret_cast<const float*>(corners.places[k]);
-        weights[k] = static_cast<float>(corners.weights[k]);
-      }
-      kernels.run(from, weights, corners.count, reinterpret_cast<float*>(to), n);
-    }
+    *out[0].as<float>(at) = static_cast<float>(extrapolated ? size(resizing.extrapolation) : sum);
   });
 }
 
 inline std::vector<Step> plan_resize(const Node& node, const Types& in, Constants constants,
                                      const PlanContext& context) {
+  constexpr double kMostOutputs = 1 << 24, kMostCorners = 4096;  // of an axis; of an output
   const Resizing resizing = resizing_of(node, in, constants);
   const TensorType type = resize_type(node, in, constants)[0];
-  if (type.shape.rank() == 0 || (resizing.linear && resizing.active() > ResizeCorners::kMostAxes)) return {};
+  const std::size_t rank = type.shape.rank();
+  const bool nearest = resizing.mode == ResizeMode::Nearest;
+  double corners = 1;
+  for (const ResizeAxis& axis : resizing.axes) {
+    if (static_cast<double>(axis.outputs) > kMostOutputs || axis.inputs > std::numeric_limits<std::int32_t>::max())
+      return {};
+    corners *= axis.most_taps();
+  }
+  if (rank == 0 || corners > kMostCorners || (!nearest && in[0].dtype != DType::f32)) return {};
   std::vector<Step> candidates;
+  const auto plan = std::make_shared<const ResizePlan>(resizing, resize_rule(node));
   for (const Layout layout : kLayouts) {
-    const ResizeLoops loops(resizing, layout);
-    const double places = static_cast<double>(type.shape.elements()) /
-                          static_cast<double>(loops.together ? std::max<Dim>(type.shape[loops.side_by_side], 1) : 1);
-    candidates.push_back({.kernel = resizing.linear ? "resize_linear" : "resize_nearest",
+    const bool together = layout == Layout::ChannelsLast && rank > 2;
+    if (together && resizing.axes[1].active) continue;
+    const auto elements = static_cast<double>(type.shape.elements());
+    candidates.push_back({.kernel = nearest ? "resize_nearest" : "resize",
                           .inputs = std::vector<Form>(in.size()),
                           .outputs = {layout},
-                          .cuts = any_axis(type.shape.rank()),
-                          .nanoseconds = pass_nanoseconds((resizing.linear ? 4 : 2) * type.bytes()) + 20 * places,
+                          .cuts = any_axis(rank),
+                          .scratch_bytes = plan->scratch_bytes(together),
+                          .nanoseconds = pass_nanoseconds((nearest ? 2 : 4) * type.bytes()) +
+                                         elements * std::sqrt(corners) / (together ? 20 : 4),
                           .needed =
-                              [resizing, in](const Box& output) {
+                              [plan, in](const Box& output) {
                                 auto boxes = whole_inputs({}, in, output);
                                 for (std::size_t axis = 0; axis < output.rank(); ++axis)
-                                  boxes[0][axis] = resizing.needed(axis, output[axis]);
+                                  boxes[0][axis] = plan->needed(axis, output[axis]);
                                 return boxes;
                               },
-                          .run = [kernels = context.kernels.blend, resizing, loops](
-                                     Inputs x, Outputs y, const Box& box,
-                                     std::byte*) { run_resize(kernels, resizing, loops, x[0], y[0], box); }});
+                          .run =
+                              [blend = context.kernels.blend, gather = context.kernels.gather_sum, plan, together](
+                                  Inputs x, Outputs y, const Box& box, std::byte* scratch) {
+                                if (plan->resizing.mode == ResizeMode::Nearest)
+                                  run_resize_nearest(*plan, together, x[0], y[0], box);
+                                else
+                                  ResizeRun(*plan, blend, gather, together, x[0], scratch).run(y[0], box);
+                              }});
     candidates.back().inputs[0].layout = layout;
   }
   return candidates;
 }
 
-// Weights are rounded, and so is each of the products and sums of two terms an axis; and the reference.
+// Along each axis its weights are rounded, and so are its products and sums; then the reference.
 inline double resize_tolerance(const Node& node, const Types& in) {
-  if (node.attr("mode", std::string("nearest")) == "nearest") return 0;
-  return (std::exp2(static_cast<double>(in[0].shape.rank())) + 3) * 0x1p-24;
+  const ResizeRule rule = resize_rule(node);
+  if (rule.mode == ResizeMode::Nearest) return 0;
+  // How many taps an antialiasing filter has is not known from the types: at most all along an axis.
+  double terms = 2;
+  for (const Dim d : in[0].shape)
+    terms += rule.antialias ? static_cast<double>(d) + 8 : rule.mode == ResizeMode::Cubic ? 6 : 4;
+  return terms * 0x1p-24;
 }
 
-inline std::vector<Case> resize_cases() {
-  const auto scales = [](std::initializer_list<float> list) {
-    return given(Tensor({static_cast<Dim>(list.size())}, list));
-  };
-  const auto sizes = [](std::initializer_list<std::int64_t> list) {
-    return given(Tensor({static_cast<Dim>(list.size())}, list));
-  };
-  std::vector<Case> cases;
-  for (const char* mode : {"nearest", "linear"})
-    for (const char* rule :
-         {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"}) {
-      const Attributes attributes{{"mode", std::string(mode)}, {"coordinate_transformation_mode", std::string(rule)}};
-      cases.push_back({"Resize", attributes, {data({1, 19, 4, 5}), absent(), scales({1, 1, 2, 2})}});
-      cases.push_back({"Resize", attributes, {data({2, 3, 7, 5}), absent(), absent(), sizes({2, 3, 3, 8})}});
-      cases.push_back({"Resize", attributes, {data({1, 18, 5, 1}), absent(), scales({1, 1, 0.6f, 3.5f})}});
-    }
-  for (const char* rule : {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"})
-    cases.push_back(
-        {"Resize", {{"nearest_mode", std::string(rule)}}, {data({1, 2, 3, 5}), absent(), scales({1, 1, 2, 1.5f})}});
-  const Attributes linear{{"mode", std::string("linear")}};
-  cases.push_back({"Resize", linear, {data({1, 3, 2, 3, 4}), absent(), scales({1, 1, 2, 2, 2})}});
-  cases.push_back({"Resize", linear, {data({1, 3, 4}), absent(), scales({1, 2, 2})}});
-  cases.push_back({"Resize", linear, {data({7}), absent(), absent(), sizes({19})}});
-  cases.push_back({"Resize", {{"axes", std::vector<Dim>{3, 2}}}, {data({1, 2, 3, 4}), absent(), scales({2, 3})}});
-  cases.push_back({"Resize", {}, {data(TensorType{DType::u8, {1, 3, 4, 4}}), absent(), scales({1, 1, 2, 2})}});
-  for (const char* mode : {"nearest", "linear"})
-    cases.push_back(
-        {"Resize", {{"mode", std::string(mode)}}, {data({1, 64, 56, 56}), absent(), scales({1, 1, 2, 2})}, true});
-  return cases;
+inline std::optional<Graph> widened_unless_nearest(const Node& node, const Types& in, Constants constants) {
+  if (resize_rule(node).mode == ResizeMode::Nearest) return {};
+  return widened(node, in, resize_type(node, in, constants));
 }
 
 inline constexpr OpDef kResize[] = {
     {.name = "Resize",
      .infer = resize_type,
      .needed = whole_inputs,
-     .reference = resize,
+     .reference = in_f32<resize<false>>,
      .plan = plan_resize,
      .tolerance = resize_tolerance,
+     .magnitudes = in_f32<resize<true>>,
      .cases = resize_cases,
-     .of_contents = 0b1110},
+     .of_contents = 1u << 1 | 1u << 2 | 1u << 3,
+     .expand = widened_unless_nearest},
+    {.name = "Upsample",
+     .infer = resize_type,
+     .needed = whole_inputs,
+     .reference = in_f32<resize<false>>,
+     .plan = plan_resize,
+     .tolerance = resize_tolerance,
+     .magnitudes = in_f32<resize<true>>,
+     .cases = upsample_cases,
+     .of_contents = 1u << 1,
+     .expand = widened_unless_nearest},
 };
 
 }  // namespace coverslip::inline v0::ops
