@@ -14,7 +14,7 @@ from networks import Net, in_double, in_onnxruntime
 from onnx import TensorProto, helper
 
 import coverslip
-from coverslip import Disagreement, Errc, Error, cli, conversion, golden, passes, reader
+from coverslip import Disagreement, Errc, Error, cli, golden, onnx_double, passes, reader, verify
 from coverslip.ir import Graph, Value
 from coverslip.to_onnx import to_onnx
 from coverslip.verify import Answers
@@ -22,7 +22,12 @@ from coverslip.verify import Answers
 
 def picture_classifier() -> onnx.ModelProto:
     """A small network with a skip, from pictures to three classes."""
-    net = Net(-1, 3, 16, 16)
+    return to_onnx(picture_graph(-1, 3, 16, 16))
+
+
+def picture_graph(*shape: int) -> Graph:
+    """See picture_classifier."""
+    net = Net(*shape)
     net.conv(3, 8, pads=[1, 1, 1, 1])
     net.norm(8)
     first = net.add("Relu")
@@ -32,7 +37,7 @@ def picture_classifier() -> onnx.ModelProto:
     net.add("Flatten")
     net.add("Gemm", net.weights(8, 3), net.weights(3))
     net.add("Softmax")
-    return to_onnx(net.done())
+    return net.done()
 
 
 @pytest.fixture
@@ -86,16 +91,38 @@ def test_without_verification_the_file_says_so(source: Path, tmp_path: Path) -> 
     assert graph.golden is None and graph.meta["verified"] == "no" and report.differences == []
 
 
-def test_a_source_that_onnxruntime_cannot_run_is_written_with_a_warning(
+def unable(_: onnx.ModelProto) -> Any:
+    raise Error(Errc.Unsupported, "onnxruntime", "cannot load the network")
+
+
+def test_a_source_that_onnxruntime_cannot_run_is_compared_with_the_reference_of_onnx(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: onnx.ModelProto) -> Any:
-        raise Error(Errc.Unsupported, "onnxruntime", "cannot load the network")
-
-    monkeypatch.setattr(conversion, "onnx_runner", refuse)
+    monkeypatch.setattr(verify, "onnx_runner", unable)
     report = coverslip.convert(source, tmp_path / "net.slip")
-    assert report.verified == "no" and "not verified" in report.warnings[0]
+    assert "ONNX's reference" in report.verified and "onnxruntime" in report.warnings[0]
+    assert {difference.against for difference in report.differences} >= {"the converted network in ONNX's reference"}
+
+
+def test_a_source_that_nothing_can_run_is_written_with_a_warning(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_reference(*_: Any, **__: Any) -> Any:
+        raise Error(Errc.Unsupported, "ONNX reference", "cannot run the network")
+
+    monkeypatch.setattr(verify, "onnx_runner", unable)
+    monkeypatch.setattr(onnx_double, "run", no_reference)
+    report = coverslip.convert(source, tmp_path / "net.slip")
+    assert report.verified == "no" and len(report.warnings) == 2
     assert reader.read(tmp_path / "net.slip").meta["verified"] == "no"
+
+
+def test_free_sizes_are_compared_at_a_second_size() -> None:
+    graph = picture_graph(-1, 3, -1, -1)
+    model = to_onnx(graph)
+    answers = Answers(graph, verify.onnx_runner(model), lambda feeds: onnx_double.run(model, feeds))
+    assert [draw.feeds["x"].shape for draw in answers.draws][-1] == (2, 3, 256, 256) and not answers.left_out
+    assert answers.compare(verify.onnx_runner(model), "itself")[0].largest == 0
 
 
 def test_a_pass_that_breaks_the_network_is_caught_and_nothing_is_written(

@@ -13,15 +13,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import onnx
 
 from . import engine, keras_reader, onnx_double, onnx_reader, passes, preprocessing, reference, writer
 from .draws import Feeds
+from .dtypes import NUMPY
 from .edit import copied
 from .errors import Errc, Error
 from .ir import FREE, Array, Graph, Preprocess
 from .to_onnx import to_onnx
-from .verify import ENGINE, Answers, Difference, Run, onnx_runner
+from .verify import ENGINE, Answers, Difference, Run, converted_runner, source_runners
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 Shape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
@@ -195,19 +197,30 @@ def _version() -> str:
 
 
 def _verify(graph: Graph, original: _Original, report: Report, options: Options) -> Answers | None:
-    """Compares with the source in onnxruntime; adds the golden case. None where the source cannot be run."""
-    options.progress("running the source in onnxruntime")
-    try:
-        answers = Answers(graph, onnx_runner(original.model), original.exact)
-    except Error as error:
-        report.warnings.append(f"not verified: {error}")
+    """Compares with the source; adds the golden case. None where nothing can run the source."""
+    found = _answers(graph, original, report, options)
+    if found is None:
         return None
+    how, answers = found
+    report.warnings += [f"the source does not run on {what}: that was not compared" for what in answers.left_out]
     options.progress("comparing the converted network")
-    report.differences += answers.compare(onnx_runner(to_onnx(graph)), "the converted network in onnxruntime")
+    by, run = converted_runner(graph)
+    report.differences += answers.compare(run, f"the converted network in {by}")
     options.progress("computing the golden case in double precision")
     graph.golden = answers.golden()
-    report.verified = f"yes, against {original.what} in onnxruntime"
+    report.verified = f"yes, against {original.what} in {how}"
     return answers
+
+
+def _answers(graph: Graph, original: _Original, report: Report, options: Options) -> tuple[str, Answers] | None:
+    """The source's answers, and what gave them."""
+    for how, runner in source_runners(original.model):
+        options.progress(f"running the source in {how}")
+        try:
+            return how, Answers(graph, runner(), original.exact)
+        except Error as error:
+            report.warnings.append(f"not verified in {how}: {error}")
+    return None
 
 
 def _write(graph: Graph, destination: Path, answers: Answers | None, report: Report, options: Options) -> int:
@@ -224,7 +237,7 @@ def _write(graph: Graph, destination: Path, answers: Answers | None, report: Rep
         model = load(os.fspath(temporary))
 
         def run(feeds: Feeds) -> dict[str, Array]:
-            made = model(feeds)
+            made = model({name: _without_bfloat16(array) for name, array in feeds.items()})
             return dict(made) if isinstance(made, Mapping) else {names[0]: made}
 
         report.differences += answers.compare(run, "the engine", ENGINE)
@@ -235,3 +248,8 @@ def _write(graph: Graph, destination: Path, answers: Answers | None, report: Rep
         raise Error(Errc.Io, str(destination), f"cannot be written: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _without_bfloat16(array: Array) -> Array:
+    """As the engine's Python module takes it."""
+    return array.astype(np.float32) if array.dtype == NUMPY["bf16"] else array

@@ -14,8 +14,8 @@ from .ir import FREE, Array, GoldenCase, Graph, Preprocess, Value
 Feeds: TypeAlias = dict[str, Array]
 
 GOLDEN_SEED = 20200824
-_PICTURE, _OTHER = 224, 64
-"""Sizes of free dimensions: 224 suits networks that halve a picture five times."""
+_BATCH, _PICTURE, _OTHER = (1, 2), (224, 256), (64, 96)
+"""Sizes of free dimensions, first and second choice: those of pictures suit networks that halve them five times."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Draw:
 
     what: str
     feeds: Feeds
+    optional: bool = False  # the network need not be able to run it
 
 
 def channel_axis(value: Value) -> int | None:
@@ -35,12 +36,13 @@ def channel_axis(value: Value) -> int | None:
     return 3 if value.shape[3] in (1, 3) else None
 
 
-def concrete(value: Value, preprocess: Preprocess | None = None) -> tuple[int, ...]:
-    """The value's shape with a number for each free dimension."""
+def concrete(value: Value, preprocess: Preprocess | None = None, choice: int = 0) -> tuple[int, ...]:
+    """The value's shape with a number for each free dimension: the first choice, or the second."""
     axis = channel_axis(value)
-    shape = [_OTHER if dim == FREE and axis is None else _PICTURE if dim == FREE else dim for dim in value.shape]
+    size = _OTHER[choice] if axis is None else _PICTURE[choice]
+    shape = [size if dim == FREE else dim for dim in value.shape]
     if shape and value.shape[0] == FREE:
-        shape[0] = 1
+        shape[0] = _BATCH[choice]
     if axis is not None and preprocess is not None:
         rows = 2 if axis == 1 else 1
         for at, size in ((rows, preprocess.height), (rows + 1, preprocess.width)):
@@ -71,16 +73,22 @@ def pixel_range(graph: Graph) -> tuple[float, float]:
 
 
 def draws(graph: Graph, case: GoldenCase) -> list[Draw]:
-    """The golden input, then two more pictures (one of them beyond the pixels' range) or normal draws."""
+    """The golden input, then two more pictures (one of them beyond the pixels' range) or normal draws.
+
+    Where dimensions are free, one more draw has other sizes.
+    """
     first = {value.name: golden.golden_input(case, i, value) for i, value in enumerate(graph.inputs)}
     result = [Draw("golden input", first)]
-    for seed in (1, 2):
+    second = [concrete(value, graph.preprocess, 1) for value in graph.inputs]
+    tries = [(1, case.shapes), (2, case.shapes)] + ([(3, second)] if second != case.shapes else [])
+    for seed, shapes in tries:
         random = np.random.default_rng(seed)
         pixels = seed == 1 and channel_axis(graph.inputs[0]) is not None
-        what = "pixels" if pixels else "normal"
-        pairs = zip(graph.inputs, case.shapes, strict=True)
+        pairs = zip(graph.inputs, shapes, strict=True)
         feeds = {value.name: _draw(random, value, shape, pixels, case) for value, shape in pairs}
-        result.append(Draw(f"{what}, seed {seed}", feeds))
+        what = f"{'pixels' if pixels else 'normal'}, seed {seed}"
+        sizes = f", shapes {', '.join(map(str, map(list, shapes)))}" if seed == 3 else ""
+        result.append(Draw(what + sizes, feeds, optional=seed == 3))
     return result
 
 

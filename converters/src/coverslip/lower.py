@@ -107,18 +107,8 @@ def _roi_align(node: Node, lowering: Lowering) -> None:
         node.attributes.setdefault("coordinate_transformation_mode", "output_half_pixel")
 
 
-def _group_norm(node: Node, lowering: Lowering) -> None:
-    """Before opset 21 there was one scale a group, since then one a channel."""
-    shape, groups = lowering.shape(node.inputs[0]), integer(node, "num_groups", 1)
-    node.attributes.pop("stash_type", None)
-    if lowering.opset >= 21:
-        return
-    for i, what in ((1, "scale"), (2, "bias")):
-        array = lowering.array(node, i)
-        if array is None or shape is None or shape[1] == FREE:
-            text = f"of opset {lowering.opset} wants constant scales, and a number of channels that is known"
-            raise Error(Errc.Unsupported, label(node), f"{text}; export the network at opset 21 or newer")
-        node.inputs[i] = lowering.constant(node, what, np.repeat(array, shape[1] // groups))
+def _group_norm(node: Node, _: Lowering) -> None:
+    node.attributes.pop("stash_type", None)  # the engine computes in f32 in any case
 
 
 def _reduce(node: Node, lowering: Lowering) -> None:

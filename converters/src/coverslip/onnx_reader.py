@@ -55,6 +55,9 @@ def _check(model: onnx.ModelProto) -> None:
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
+        if "deprecated" in str(error):
+            text = f"{str(error).strip().splitlines()[0]}; export the network at a newer opset"
+            raise Error(Errc.Unsupported, "ONNX checker", text) from error
         raise Error(Errc.BadModel, "ONNX checker", str(error).strip()) from error
 
 

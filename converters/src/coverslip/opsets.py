@@ -108,7 +108,19 @@ def _written_out(model: onnx.ModelProto, function: Function) -> onnx.ModelProto 
     except Exception:  # raises whatever its C++ parts do
         return None
     left = any((node.domain, node.op_type) == function for node in nodes_of(inlined.graph))
-    return None if left else inlined
+    return None if left or _loose_ends(inlined.graph, set()) else inlined
+
+
+def _loose_ends(graph: onnx.GraphProto, outside: set[str]) -> set[str]:
+    """Names that are read but never made: the inliner loses some that a loop in a definition reads from around it."""
+    made = outside | {value.name for value in [*graph.input, *graph.initializer]}
+    made |= {name for node in graph.node for name in node.output}
+    loose = {name for node in graph.node for name in node.input if name} - made
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
+                loose |= _loose_ends(inner, made)
+    return loose
 
 
 def _state_defaults(node: onnx.NodeProto, schema: onnx.defs.OpSchema) -> None:

@@ -1,0 +1,233 @@
+"""What becomes of operators, functions, loops and types that the engine does not have as ONNX writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from networks import Array, in_double, ops
+from onnx import TensorProto, helper, numpy_helper
+from onnx_models import FLOAT, Model, same_answers, weights
+
+from coverslip import Errc, Error, onnx_reader, operators, opsets
+
+INT = TensorProto.INT64
+BOOL = TensorProto.BOOL
+
+
+def refused(model: onnx.ModelProto) -> str:
+    with pytest.raises(Error) as caught:
+        onnx_reader.from_model(model)
+    assert caught.value.code is Errc.Unsupported
+    return str(caught.value)
+
+
+def value(name: str, kind: int = FLOAT, shape: list[int] | None = None) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def constant(name: str, array: Any) -> onnx.NodeProto:
+    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(array)))
+
+
+def loop(model: Model, turns: str, *nodes: onnx.NodeProto, condition: str = "", own: str = "") -> None:
+    """A Loop over `s`, which begins as x; its body's nodes make `next` and a scan output `row`."""
+    i, go, s, still, after, row = (own + name for name in ("i", "go", "s", "still", "next", "row"))
+    keep = helper.make_node("Identity", [go], [still])
+    made = [value(still, BOOL), value(after), value(row)]
+    body = helper.make_graph([keep, *nodes], "body", [value(i, INT, []), value(go, BOOL, []), value(s)], made)
+    model.nodes.append(
+        helper.make_node("Loop", [turns, condition, "x"], [f"{own}end", f"{own}rows"], name=f"{own}loop", body=body)
+    )
+
+
+def test_a_loop_that_turns_a_known_number_of_times_is_unrolled() -> None:
+    model = Model(2, 3)
+    half = model.constant(np.float32(0.5))
+    nodes = helper.make_node("Mul", ["s", half], ["next"]), helper.make_node("Sigmoid", ["next"], ["row"])
+    loop(model, model.constant(np.array(3)), *nodes)
+    model.last = "rows"
+    made = same_answers(model.done(rank=3), 2, 3)
+    assert sorted(made) == ["Concat", *["Mul"] * 3, *["Sigmoid"] * 3, *["Unsqueeze"] * 3]
+
+
+def test_a_loop_reads_its_turn_and_loops_stand_in_loops() -> None:
+    model = Model(2, 3)
+    inner = Model()
+    add, relu = (
+        helper.make_node("Add", ["my s", "turn"], ["my next"]),
+        helper.make_node("Relu", ["my next"], ["my row"]),
+    )
+    loop(inner, "twice", add, relu, own="my ")
+    inner.nodes[0].input[2] = "s"
+    nodes = [
+        constant("twice", np.array(2)),
+        helper.make_node("Cast", ["i"], ["turn"], to=FLOAT),
+        *inner.nodes,
+        helper.make_node("Identity", ["my end"], ["next"]),
+        helper.make_node("Identity", ["my rows"], ["row"]),
+    ]
+    loop(model, model.constant(np.array(3)), *nodes, condition=model.constant(np.array(True)))
+    model.last = "rows"
+    made = same_answers(model.done(rank=4), 2, 3)
+    assert "Loop" not in made and made.count("Relu") == 6
+
+
+def test_a_loop_whose_turns_depend_on_the_input_is_refused_by_name() -> None:
+    model = Model(2, 3)
+    turns = model.add("Cast", x=model.add("Slice", *map(model.constant, ([0], [1], [0]))), to=INT)
+    loop(model, turns, helper.make_node("Relu", ["s"], ["next"]), helper.make_node("Relu", ["s"], ["row"]))
+    model.last = "rows"
+    assert "Loop 'loop': how often it turns depends on the input" in refused(model.done(rank=3))
+
+
+def test_a_loop_that_may_end_early_is_refused_by_name() -> None:
+    model = Model(2, 3)
+    nodes = [helper.make_node("Relu", ["s"], ["next"]), helper.make_node("Relu", ["s"], ["row"])]
+    loop(model, model.constant(np.array(3)), *nodes)
+    body = model.nodes[0].attribute[0].g
+    body.node[0].CopyFrom(helper.make_node("Cast", ["s"], ["still"], to=BOOL))
+    model.last = "rows"
+    assert "Loop 'loop'" in refused(model.done(rank=3))
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_branch_that_is_known_is_taken(taken: bool) -> None:
+    model = Model(2, 3)
+    branches = [
+        helper.make_graph([helper.make_node(op, ["x"], ["made"])], op, [], [value("made")])
+        for op in ("Relu", "Sigmoid")
+    ]
+    condition = model.constant(np.array(taken))
+    model.nodes.append(helper.make_node("If", [condition], ["y"], then_branch=branches[0], else_branch=branches[1]))
+    model.last = "y"
+    assert same_answers(model.done(rank=2), 2, 3) == ["Relu" if taken else "Sigmoid"]
+
+
+def test_a_branch_that_depends_on_the_input_is_refused_by_name() -> None:
+    model = Model(1)
+    condition = model.add("Cast", to=BOOL)
+    inner = helper.make_graph([helper.make_node("Relu", ["x"], ["made"])], "inner", [], [value("made")])
+    other = helper.make_graph([helper.make_node("Sigmoid", ["x"], ["made"])], "inner", [], [value("made")])
+    model.nodes.append(helper.make_node("If", [condition], ["y"], name="if", then_branch=inner, else_branch=other))
+    model.last = "y"
+    assert "If 'if': which branch is taken depends on the input" in refused(model.done(rank=1))
+
+
+def test_functions_of_a_model_are_written_out() -> None:
+    model = Model(2, 3)
+    model.add("Twice", domain="custom")
+    proto = model.done(rank=2)
+    body = [helper.make_node("Add", ["a", "a"], ["b"])]
+    twice = helper.make_function("custom", "Twice", ["a"], ["b"], body, [helper.make_opsetid("", 17)])
+    proto.functions.append(twice)
+    assert same_answers(proto, 2, 3) == ["Add"]
+
+
+def test_operators_that_onnx_defines_by_others_are_written_out_only_where_the_engine_lacks_them() -> None:
+    model = Model(2, 3, opset=20)
+    model.add("Gelu")
+    model.add("ThresholdedRelu")
+    kept = opsets.prepared(model.done(rank=2), frozenset(["Gelu", "ThresholdedRelu"]))
+    assert [node.op_type for node in kept.graph.node] == ["Gelu", "ThresholdedRelu"]
+    written = {node.op_type for node in opsets.prepared(model.done(rank=2), frozenset(["Relu"])).graph.node}
+    assert written.isdisjoint({"Gelu", "ThresholdedRelu"}) and "Erf" in written and "Where" in written
+
+
+def test_opsets_that_nobody_knows_yet_are_refused_with_the_newest() -> None:
+    model = Model(2, 3)
+    model.add("Relu")
+    model.opset = opsets.NEWEST + 1
+    proto = model.done(rank=2)
+    with pytest.raises(Error, match="newest"):
+        opsets.prepared(proto, operators.known())
+
+
+@pytest.mark.parametrize("opset", range(7, opsets.NEWEST + 1))
+def test_models_of_every_opset_are_read(opset: int) -> None:
+    model = Model(1, 3, 6, 6, opset=opset)
+    model.add("Conv", model.constant(weights(4, 3, 3, 3)))
+    model.add("BatchNormalization", *(model.constant(np.abs(weights(4)) + 1) for _ in range(4)))
+    model.add("LeakyRelu", alpha=0.25)
+    model.add("MaxPool", kernel_shape=[2, 2])
+    model.add("Flatten")
+    model.add("Softmax", axis=1)
+    graph = onnx_reader.from_model(model.done(rank=2))
+    x: Array = np.ones((1, 3, 6, 6), np.float32)
+    assert ops(graph) == ["Conv", "BatchNormalization", "LeakyRelu", "MaxPool", "Flatten", "Softmax"]
+    assert abs(in_double(graph, {"x": x})[0].sum() - 1) < 1e-12
+
+
+def test_dropout_that_trains_is_refused_and_its_mask_is_true_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "known", lambda: frozenset(["Identity", "Shape", "ConstantOfShape", "Where"]))
+    model = Model(2, 3)
+    model.add("Dropout", model.constant(np.float32(0.5)), outputs=2)
+    zero = model.constant(np.float32(0))
+    model.add("Where", "x", zero, x="Dropout_0.1")
+    made = same_answers(model.done(rank=2), 2, 3)
+    assert made[-2:] == ["ConstantOfShape", "Where"]
+    model = Model(2, 3)
+    model.add("Dropout", model.constant(np.float32(0.5)), model.constant(np.array(True)))
+    assert "Dropout 'Dropout_0': drops numbers at random" in refused(model.done(rank=2))
+
+
+def test_axes_that_were_an_attribute_become_an_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "known", lambda: frozenset(["ReduceMax"]))
+    model = Model(2, 3, 4)
+    model.add("ReduceMax", axes=[1], keepdims=0)
+    assert same_answers(model.done(rank=2), 2, 3, 4) == ["ReduceMax"]
+
+
+def test_operators_that_their_opset_gave_up_are_refused() -> None:
+    model = Model(2, 4, 5, opset=18)
+    model.add("GroupNormalization", model.constant(weights(2)), model.constant(weights(2)), num_groups=2)
+    assert "newer opset" in refused(model.done(rank=3))
+
+
+def test_the_value_of_a_filled_tensor_becomes_an_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "known", lambda: frozenset(["Shape", "ConstantOfShape", "Add"]))
+    model = Model("N", 3)
+    shape = model.add("Shape")
+    filled = model.add("ConstantOfShape", x=shape, value=numpy_helper.from_array(np.array([7], np.float32)))
+    model.add("Add", filled, x="x")
+    graph = onnx_reader.from_model(model.done(rank=2))
+    node = next(node for node in graph.nodes if node.op == "ConstantOfShape")
+    assert graph.constants[node.inputs[1]].tolist() == [7.0] and not node.attributes
+    assert same_answers(model.done(rank=2), 2, 3) == ["Shape", "ConstantOfShape", "Add"]
+
+
+def test_float64_that_is_only_stored_becomes_float32() -> None:
+    model = Model(2, 3)
+    double = model.add("Cast", to=TensorProto.DOUBLE)
+    model.add("Cast", x=double, to=FLOAT)
+    model.constants.append(numpy_helper.from_array(np.array([2.0]), "wide"))
+    narrow = model.add("Cast", x="wide", to=FLOAT)
+    model.add("Mul", narrow, x="Cast_1")
+    assert same_answers(model.done(rank=2), 2, 3)[-1] == "Mul"
+
+
+def test_arithmetic_in_float64_and_types_that_the_engine_lacks_are_refused_by_name() -> None:
+    model = Model(2, 3)
+    model.add("Cast", to=TensorProto.DOUBLE)
+    model.add("Relu")
+    model.add("Cast", to=FLOAT)
+    assert "Relu 'Relu_1': computes in float64; cast its inputs to float32" in refused(model.done(rank=2))
+    model = Model(2, 3)
+    model.add("Cast", to=TensorProto.UINT16)
+    model.add("Cast", to=FLOAT)
+    assert "Cast 'Cast_0': makes uint16; possible are f32, f16" in refused(model.done(rank=2))
+
+
+def test_sequences_are_refused_by_name() -> None:
+    model = Model(2, 3)
+    model.add("SequenceConstruct", "x")
+    model.add("ConcatFromSequence", axis=0)
+    text = refused(model.done(rank=2)) if "Concat" not in operators.known() else ""
+    model = Model(2, "N")
+    model.add("SplitToSequence", axis=1)
+    model.add("SequenceLength")
+    model.add("Cast", to=FLOAT)
+    text += refused(model.done(rank=0))
+    assert "SplitToSequence 'SplitToSequence_0': makes a sequence" in text
