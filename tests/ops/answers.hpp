@@ -2,6 +2,9 @@
 #pragma once
 #include <doctest/doctest.h>
 
+#include <iomanip>
+#include <sstream>
+
 #include "coverslip/ops/registry.hpp"
 #include "sample.hpp"
 
@@ -22,29 +25,43 @@ inline double rounding_of(DType dtype, double size) {
   return dtype == DType::bf16 ? size * 0x1p-7 : 0;
 }
 
-// |got - want| <= tolerance * magnitude for floats, and the same bits for all else.
-inline void check_values(double tolerance, const View& got, const Tensor& want, const Tensor& magnitudes) {
-  if (!is_float(got.dtype())) {
-    REQUIRE(same_elements(got, want.view(), got.held()));
-    return;
-  }
+// |got - want| <= tolerance * magnitude for floats, and the same bits for all else. Says what is not so.
+inline std::string mismatch(double tolerance, const View& got, const Tensor& want, const Tensor& magnitudes) {
+  if (!is_float(got.dtype())) return same_elements(got, want.view(), got.held()) ? "" : " other elements";
+  std::ostringstream wrong;
   for_each(got.held(), [&](const Index& at) {
     const double y = float_at(got, at), r = float_at(want.view(), at);
-    if (y == r || (std::isnan(y) && std::isnan(r))) return;
+    if (y == r || (std::isnan(y) && std::isnan(r)) || wrong.tellp() > 0) return;
     const double size = tolerance > 0 ? std::max(std::abs(r), float_at(magnitudes.view(), at)) : 0;
     if (std::abs(y - r) <= tolerance * size + (tolerance > 0 ? rounding_of(got.dtype(), std::abs(r)) : 0)) return;
-    CAPTURE(to_string(Shape(std::span<const Dim>(at.begin(), at.rank()))));
-    CAPTURE(y);
-    CAPTURE(r);
-    CAPTURE(size);
-    FAIL_CHECK("beyond tolerance " << tolerance);
+    wrong << " at " << to_string(Shape(std::span<const Dim>(at.begin(), at.rank()))) << " " << std::setprecision(9) << y
+          << " for " << r << ", beyond " << tolerance << " of " << size;
   });
+  return wrong.str();
+}
+
+inline void check_values(double tolerance, const View& got, const Tensor& want, const Tensor& magnitudes) {
+  CHECK(mismatch(tolerance, got, want, magnitudes) == "");
 }
 
 // Of the first output.
 inline void check_values(const Sample& s, const Step& step, const View& got, const Tensor& want) {
   const double tolerance = s.tolerance(step);
   check_values(tolerance, got, want, tolerance > 0 ? s.magnitudes().front() : Tensor());
+}
+
+inline std::string describe(const Case& c) {
+  std::string text = c.op;
+  for (const Operand& operand : c.operands)
+    text += operand.kind == Operand::Kind::Absent ? " absent" : " " + to_string(operand.type);
+  for (const auto& [key, value] : c.attributes) {
+    text += " " + key;
+    if (const Dim* number = std::get_if<Dim>(&value)) text += "=" + std::to_string(*number);
+    if (const auto* word = std::get_if<std::string>(&value)) text += "=" + *word;
+    if (const auto* list = std::get_if<std::vector<Dim>>(&value))
+      for (const Dim d : *list) text += (&d == list->data() ? "=" : ",") + std::to_string(d);
+  }
+  return text;
 }
 
 // The reference's answer. All inputs are constants, so that candidates which want to know them exist.

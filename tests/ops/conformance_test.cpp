@@ -263,20 +263,6 @@ void check_step(const Sample& s, const Step& step, std::span<const Tensor> all_w
   check_parts(s, step, output);
 }
 
-std::string describe(const Case& c) {
-  std::string text = c.op;
-  for (const Operand& operand : c.operands)
-    text += operand.kind == Operand::Kind::Absent ? " absent" : " " + to_string(operand.type);
-  for (const auto& [key, value] : c.attributes) {
-    text += " " + key;
-    if (const Dim* number = std::get_if<Dim>(&value)) text += "=" + std::to_string(*number);
-    if (const auto* word = std::get_if<std::string>(&value)) text += "=" + *word;
-    if (const auto* list = std::get_if<std::vector<Dim>>(&value))
-      for (const Dim d : *list) text += (&d == list->data() ? "=" : ",") + std::to_string(d);
-  }
-  return text;
-}
-
 // One test for each group of operators, so that they can be run apart.
 template <class F>
 void for_each_case(std::string_view group, const F& f) {

@@ -63,6 +63,7 @@ class Sample {
   Sample(const Sample&) = delete;  // constants_ points into inputs_
   Sample& operator=(const Sample&) = delete;
 
+  const OpDef& op() const { return op_; }
   const Node& node() const { return node_; }
   const Types& types() const { return types_; }
   const std::vector<Tensor>& inputs() const { return inputs_; }
@@ -78,6 +79,8 @@ class Sample {
   double tolerance(const Step& step) const {
     return step.tolerance ? *step.tolerance : op_.tolerance != nullptr ? op_.tolerance(node_, types_) : 0;
   }
+
+  double tolerance() const { return op_.tolerance != nullptr ? op_.tolerance(node_, types_) : 0; }
 
   // The first output as the reference makes it from buffers of that kind.
   Tensor reference(Layout layout = Layout::Planar, Room room = Room::Exact) const {
