@@ -7,7 +7,7 @@
 #include <map>
 
 #include "coverslip/io/reader.hpp"
-#include "io/allocations.hpp"
+#include "allocations.hpp"
 
 namespace coverslip::test {
 

@@ -9,25 +9,29 @@ namespace coverslip {
 inline namespace v0 {
 
 Model Model::load(const std::string& path) {
-  const FileBytes file = open_file(path);
-  try {
-    auto state = std::make_shared<State>(read_graph(file.data, file.size),
-                                         [file](const Tensor& constant) { give_back(file, constant); });
-    state->file = file.data;
-    state->file_size = file.size;
-    state->id = model_id(file.bytes());
-    return Model(std::move(state));
-  } catch (const Error& error) {
-    throw Error(error.code(), path + ", " + error.where(), error.message());
-  }
+  return or_out_of_memory([&] {
+    const FileBytes file = open_file(path);
+    try {
+      auto state = std::make_shared<State>(read_graph(file.data, file.size),
+                                           [file](const Tensor& constant) { give_back(file, constant); });
+      state->file = file.data;
+      state->file_size = file.size;
+      state->id = model_id(file.bytes());
+      return Model(std::move(state));
+    } catch (const Error& error) {
+      throw Error(error.code(), path + ", " + error.where(), error.message());
+    }
+  });
 }
 
 Model Model::load(Bytes file, std::size_t size) {
-  auto state = std::make_shared<State>(read_graph(file, size));
-  state->id = model_id({file.get(), size});
-  state->file = std::move(file);
-  state->file_size = size;
-  return Model(std::move(state));
+  return or_out_of_memory([&] {
+    auto state = std::make_shared<State>(read_graph(file, size));
+    state->id = model_id({file.get(), size});
+    state->file = std::move(file);
+    state->file_size = size;
+    return Model(std::move(state));
+  });
 }
 
 Model Model::load(std::span<const std::byte> file) {
@@ -49,28 +53,30 @@ inline double element_of(const Tensor& tensor, std::size_t index) {
 }
 
 Verification Model::verify(const Options& options) const {
-  const auto& golden = state_->graph.golden;
-  if (!golden) throw Error(Errc::BadInput, "verify", "the file has no golden case; convert it without --no-verify");
-  if (state_->file) check_weights({state_->file.get(), state_->file_size});
-  std::vector<Tensor> inputs;
-  for (std::size_t i = 0; i < state_->inputs.size(); ++i)
-    inputs.push_back(golden_input(*golden, i, {state_->inputs[i].dtype, golden->input_shapes.at(i)}));
-  const std::vector<Tensor> outputs = Session(*this, options).run(inputs);
-  Verification result{.samples = golden->samples.size()};
-  double largest = 1;
-  for (const GoldenCase::Sample& sample : golden->samples) {
-    largest = std::max(largest, std::abs(double{sample.value}));
-    const Tensor& output = outputs.at(sample.output);
-    if (sample.index >= static_cast<std::uint64_t>(output.shape().elements()))
-      throw Error(Errc::BadModel, "verify", "a golden sample lies outside of output ", sample.output);
-    const double got = element_of(output, sample.index);
-    const double off = std::abs(got - double{sample.value});
-    result.largest_difference = std::isnan(off) ? off : std::max(result.largest_difference, off);
-    if (std::isnan(off)) break;
-  }
-  result.tolerance = double{golden->tolerance} * largest;
-  result.passed = result.largest_difference <= result.tolerance;
-  return result;
+  return or_out_of_memory([&] {
+    const auto& golden = state_->graph.golden;
+    if (!golden) throw Error(Errc::BadInput, "verify", "the file has no golden case; convert it without --no-verify");
+    if (state_->file) check_weights({state_->file.get(), state_->file_size});
+    std::vector<Tensor> inputs;
+    for (std::size_t i = 0; i < state_->inputs.size(); ++i)
+      inputs.push_back(golden_input(*golden, i, {state_->inputs[i].dtype, golden->input_shapes.at(i)}));
+    const std::vector<Tensor> outputs = Session(*this, options).run(inputs);
+    Verification result{.samples = golden->samples.size()};
+    double largest = 1;
+    for (const GoldenCase::Sample& sample : golden->samples) {
+      largest = std::max(largest, std::abs(double{sample.value}));
+      const Tensor& output = outputs.at(sample.output);
+      if (sample.index >= static_cast<std::uint64_t>(output.shape().elements()))
+        throw Error(Errc::BadModel, "verify", "a golden sample lies outside of output ", sample.output);
+      const double got = element_of(output, sample.index);
+      const double off = std::abs(got - double{sample.value});
+      result.largest_difference = std::isnan(off) ? off : std::max(result.largest_difference, off);
+      if (std::isnan(off)) break;
+    }
+    result.tolerance = double{golden->tolerance} * largest;
+    result.passed = result.largest_difference <= result.tolerance;
+    return result;
+  });
 }
 
 }  // namespace v0

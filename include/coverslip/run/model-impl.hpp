@@ -3,6 +3,7 @@
 #include "coverslip/coverslip.hpp"
 #include "coverslip/graph/graph.hpp"
 #include "coverslip/graph/pack_store.hpp"
+#include "coverslip/run/out_of_memory.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -28,7 +29,7 @@ struct Model::State {
   std::size_t weight_bytes = 0;
 };
 
-Model::Model(Graph graph) : state_(std::make_shared<State>(std::move(graph))) {}
+Model::Model(Graph graph) : state_(or_out_of_memory([&] { return std::make_shared<State>(std::move(graph)); })) {}
 
 const std::vector<Port>& Model::inputs() const { return state_->inputs; }
 const std::vector<Port>& Model::outputs() const { return state_->outputs; }

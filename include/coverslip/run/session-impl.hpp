@@ -3,6 +3,7 @@
 #include "coverslip/run/cpu-impl.hpp"
 #include "coverslip/run/executor.hpp"
 #include "coverslip/run/model-impl.hpp"
+#include "coverslip/run/out_of_memory.hpp"
 #include "coverslip/run/plans.hpp"
 
 namespace coverslip {
@@ -20,6 +21,22 @@ std::vector<StepInfo> infos_of(const Plan& plan) {
   return infos;
 }
 
+// Holds a Session for one call.
+class Hold {
+ public:
+  explicit Hold(std::atomic_flag& busy) : busy_(busy) {
+    if (busy_.test_and_set(std::memory_order_acquire))
+      throw Error(Errc::Busy, "Session",
+                  "another thread runs it; give each thread a copy, they share plan and weights");
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() { busy_.clear(std::memory_order_release); }
+
+ private:
+  std::atomic_flag& busy_;
+};
+
 }  // namespace
 
 struct Session::State {
@@ -35,6 +52,15 @@ struct Session::State {
     if (std::ranges::all_of(model.inputs(), fixed)) current({});  // so that errors come now
   }
   State(const State& other) : model(other.model), threads(other.threads), plans(other.plans) {}
+
+  // f(), while no other call uses the Session.
+  template <class F>
+  auto alone(const F& f) {
+    return or_out_of_memory([&] {
+      const Hold hold(busy);
+      return f();
+    });
+  }
 
   // The executor of the first part for these shapes; it keeps its memory until another shape comes.
   Executor& current(std::span<const Shape> shapes) { return part(0, first_entry(model.state_->graph, shapes)); }
@@ -101,6 +127,14 @@ struct Session::State {
     return outputs;
   }
 
+  MemoryUse memory(const Plan& plan) const {
+    return {.weights = model.weight_bytes(),
+            .packed = plan.packed_bytes,
+            .values = plan.arena_bytes,
+            .scratch = plan.scratch_bytes * static_cast<std::size_t>(threads),
+            .io = plan.io_bytes};
+  }
+
   static constexpr int kMostThreads = 1024;
   Model model;
   int threads;
@@ -109,28 +143,10 @@ struct Session::State {
   std::atomic_flag busy{};
 };
 
-namespace {
-
-// Holds a Session for one call.
-class Hold {
- public:
-  explicit Hold(std::atomic_flag& busy) : busy_(busy) {
-    if (busy_.test_and_set(std::memory_order_acquire))
-      throw Error(Errc::Busy, "Session",
-                  "another thread runs it; give each thread a copy, they share plan and weights");
-  }
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
-  ~Hold() { busy_.clear(std::memory_order_release); }
-
- private:
-  std::atomic_flag& busy_;
-};
-
-}  // namespace
-
-Session::Session(const Model& model, const Options& options) : state_(std::make_unique<State>(model, options)) {}
-Session::Session(const Session& other) : state_(std::make_unique<State>(*other.state_)) {}
+Session::Session(const Model& model, const Options& options)
+    : state_(or_out_of_memory([&] { return std::make_unique<State>(model, options); })) {}
+Session::Session(const Session& other)
+    : state_(or_out_of_memory([&] { return std::make_unique<State>(*other.state_); })) {}
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(const Session& other) { return *this = Session(other); }
 Session& Session::operator=(Session&&) noexcept = default;
@@ -141,9 +157,10 @@ int Session::threads() const { return state_->threads; }
 Target Session::target() const { return target_named(state_->plans->kernels().name).value_or(Target::Scalar); }
 
 std::vector<Tensor> Session::run(std::span<const Tensor> inputs, const RunControl& control) {
-  const Hold hold(state_->busy);
-  state_->check_inputs(inputs);
-  return state_->run(inputs, control, nullptr);
+  return state_->alone([&] {
+    state_->check_inputs(inputs);
+    return state_->run(inputs, control, nullptr);
+  });
 }
 
 Tensor Session::run(const Tensor& input, const RunControl& control) {
@@ -151,45 +168,43 @@ Tensor Session::run(const Tensor& input, const RunControl& control) {
 }
 
 std::vector<StepInfo> Session::steps(std::span<const Shape> input_shapes) {
-  const Hold hold(state_->busy);
-  return infos_of(state_->current(input_shapes).plan());
+  return state_->alone([&] { return infos_of(state_->current(input_shapes).plan()); });
 }
 
 std::vector<StepInfo> Session::profile(std::span<const Tensor> inputs) {
-  const Hold hold(state_->busy);
-  state_->check_inputs(inputs);
-  std::vector<StepInfo> infos;
-  state_->run(inputs, {}, &infos);
-  return infos;
+  return state_->alone([&] {
+    state_->check_inputs(inputs);
+    std::vector<StepInfo> infos;
+    state_->run(inputs, {}, &infos);
+    return infos;
+  });
 }
 
 MemoryUse Session::memory(std::span<const Shape> input_shapes) {
-  const Hold hold(state_->busy);
-  const Plan& plan = state_->current(input_shapes).plan();
-  return {.weights = state_->model.weight_bytes(),
-          .packed = plan.packed_bytes,
-          .values = plan.arena_bytes,
-          .scratch = plan.scratch_bytes * static_cast<std::size_t>(state_->threads),
-          .io = plan.io_bytes};
+  return state_->alone([&] { return state_->memory(state_->current(input_shapes).plan()); });
 }
 
 std::string Session::describe(std::span<const Shape> input_shapes) {
-  std::string text;
-  for (const StepInfo& step : steps(input_shapes))
-    text += step.node + ": " + step.kernel + " -> " + to_string(step.output) + " " +
-            std::string(to_string(step.layout)) + "\n";
-  if (const auto& stop = state_->parts[0]->plan().stop)
-    text += state_->model.graph().nodes[stop->node].label() + ": planned, with all after it, when its input is known\n";
-  const MemoryUse use = memory(input_shapes);
-  const auto line = [&](const char* what, std::size_t bytes) {
-    text += std::string(what) + ": " + std::to_string(bytes) + " bytes\n";
-  };
-  line("values", use.values);
-  line("scratch", use.scratch);
-  line("packed weights", use.packed);
-  line("inputs and outputs", use.io);
-  line("peak", use.peak());
-  return text;
+  return state_->alone([&] {
+    const Plan& plan = state_->current(input_shapes).plan();
+    std::string text;
+    for (const StepInfo& step : infos_of(plan))
+      text += step.node + ": " + step.kernel + " -> " + to_string(step.output) + " " +
+              std::string(to_string(step.layout)) + "\n";
+    if (plan.stop)
+      text += state_->model.graph().nodes[plan.stop->node].label() +
+              ": planned, with all after it, when its input is known\n";
+    const MemoryUse use = state_->memory(plan);
+    const auto line = [&](const char* what, std::size_t bytes) {
+      text += std::string(what) + ": " + std::to_string(bytes) + " bytes\n";
+    };
+    line("values", use.values);
+    line("scratch", use.scratch);
+    line("packed weights", use.packed);
+    line("inputs and outputs", use.io);
+    line("peak", use.peak());
+    return text;
+  });
 }
 
 }  // namespace v0
