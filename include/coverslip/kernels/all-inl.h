@@ -10,6 +10,7 @@
 #include "coverslip/kernels/binary-inl.h"
 #include "coverslip/kernels/blend-inl.h"
 #include "coverslip/kernels/depthwise_f32-inl.h"
+#include "coverslip/kernels/extreme-inl.h"
 #include "coverslip/kernels/gather_sum-inl.h"
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "coverslip/kernels/moments-inl.h"
@@ -37,6 +38,7 @@ inline const KernelTable* Table() {
                                       .pool = kPool,
                                       .reduce = kReduce,
                                       .moments = kMoments,
+                                      .extreme = kExtreme,
                                       .softmax = kSoftmax,
                                       .blend = kBlend,
                                       .gather_sum = kGatherSum};

@@ -8,6 +8,7 @@
 #include "coverslip/kernels/binary.hpp"
 #include "coverslip/kernels/blend.hpp"
 #include "coverslip/kernels/depthwise_f32.hpp"
+#include "coverslip/kernels/extreme.hpp"
 #include "coverslip/kernels/gather_sum.hpp"
 #include "coverslip/kernels/gemm_f32.hpp"
 #include "coverslip/kernels/moments.hpp"
@@ -35,6 +36,7 @@ struct KernelTable {
   PoolKernels pool;
   ReduceKernels reduce;
   MomentKernels moments;
+  ExtremeKernels extreme;
   SoftmaxKernels softmax;
   BlendKernels blend;
   GatherSumKernels gather_sum;

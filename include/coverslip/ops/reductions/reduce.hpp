@@ -103,6 +103,9 @@ inline double finish(Finish finish, double sum, double n, double most) {
   return sum;
 }
 
+inline double bounded(double least, double x) { return x < least ? least : x; }
+inline std::int64_t bounded(double, std::int64_t x) { return x; }
+
 // A mean and a root are cut towards zero; a mean of nothing is 0.
 inline std::int64_t finish(Finish finish, std::int64_t sum, double n, double) {
   if (finish == Finish::Mean) return n > 0 ? sum / static_cast<std::int64_t>(n) : 0;
@@ -142,7 +145,8 @@ inline void reduce(const Node& node, Inputs in, Outputs out) {
       };
       const Joined<T> most = reducer.finish == Finish::LogSum ? joined(Term::Most, 0) : 0;
       const double n = r.divisor.value_or(static_cast<double>(part.shape().elements()));
-      *out[0].as<T>(at) = narrowed<T>(finish(reducer.finish, joined(reducer.term, most), n, static_cast<double>(most)));
+      const auto made = finish(reducer.finish, joined(reducer.term, most), n, static_cast<double>(most));
+      *out[0].as<T>(at) = narrowed<T>(bounded(r.least, made));
     });
   });
 }

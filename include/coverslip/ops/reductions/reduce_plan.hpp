@@ -6,12 +6,6 @@
 
 namespace coverslip::inline v0::ops {
 
-// Where channels lie last in x they do so in y, unless an axis before them is gone.
-inline Layout reduced_layout(const Reduction& r, Layout layout) {
-  const bool same = r.keepdims || (r.x.rank() > 2 && r.kept(0) && r.kept(1));
-  return same ? layout : Layout::Planar;
-}
-
 template <class T>
 Step reduce_step(const Reducer& reducer, const Reduction& r, const Types& in, Layout layout,
                  const PlanContext& context) {

@@ -132,7 +132,7 @@ class ReduceRun {
   }
 
   T made(Joined<T> sum, double n, double most) const {
-    return narrowed<T>(finish(reducer_.finish, sum, r_.divisor.value_or(n), most));
+    return narrowed<T>(bounded(r_.least, finish(reducer_.finish, sum, r_.divisor.value_or(n), most)));
   }
 
   static constexpr Dim kTile = 256;  // columns whose results stay in the first cache

@@ -11,7 +11,8 @@ struct Reduction {
   PerAxis<bool> reduced;
   Shape block;  // of reduced axes
   bool keepdims = true;
-  std::optional<double> divisor{};  // of a mean, if it is not the number of elements
+  std::optional<double> divisor{};                          // of a mean, if it is not the number of elements
+  double least = -std::numeric_limits<double>::infinity();  // results that are floats are no less
 
   bool kept(std::size_t axis) const { return !reduced[axis]; }
   // Of the result with all axes of x.
@@ -77,6 +78,7 @@ inline Reduction reduction_of(const Node& node, const Shape& x, std::vector<Dim>
   const auto blocks = node.attr("blocks", std::vector<Dim>());
   for (std::size_t axis = 0; axis < blocks.size(); ++axis) r.block[axis] = blocks[axis];
   if (node.attributes.contains("divisor")) r.divisor = static_cast<double>(node.attr<Dim>("divisor", 1));
+  if (node.attributes.contains("least")) r.least = node.attr("least", 0.0f);
   return r;
 }
 
@@ -88,6 +90,12 @@ inline Reduction reduction_of(const Node& node, const Types& in, Constants const
 
 inline Reduction reduction_of(const Node& node, Inputs in) {
   return reduction_of(node, in[0].shape(), node.has(1) ? integers_of(in[1]) : node.attr("axes", std::vector<Dim>()));
+}
+
+// Where channels lie last in x they do so in y, unless an axis before them is gone.
+inline Layout reduced_layout(const Reduction& r, Layout layout) {
+  const bool same = r.keepdims || (r.x.rank() > 2 && r.kept(0) && r.kept(1));
+  return same ? layout : Layout::Planar;
 }
 
 // Calls f(part) for parts of a box of the result, seen with all axes, that have one place along each reduced axis.
