@@ -111,6 +111,16 @@ def _group_norm(node: Node, _: Lowering) -> None:
     node.attributes.pop("stash_type", None)  # the engine computes in f32 in any case
 
 
+def _mean_variance(node: Node, _: Lowering) -> None:
+    node.attributes.setdefault("axes", [0, 2, 3])  # its definition has no default, so types are not inferred without
+
+
+def _split(node: Node, _: Lowering) -> None:
+    """How many parts is stated since opset 18."""
+    if len(node.inputs) < 2 or not node.inputs[1]:
+        node.attributes.setdefault("num_outputs", len(node.outputs))
+
+
 def _reduce(node: Node, lowering: Lowering) -> None:
     """Axes are an input since opset 18."""
     axes = integers(node, "axes", [])
@@ -227,10 +237,12 @@ _RULES: dict[str, Rule] = {
     "Dropout": _dropout,
     "GridSample": _changing(_grid_sample),
     "GroupNormalization": _changing(_group_norm),
+    "MeanVarianceNormalization": _changing(_mean_variance),
     "Pad": _changing(_pad),
     "ReduceMean": _reduce_mean,
     "Resize": _changing(_resize),
     "RoiAlign": _changing(_roi_align),
+    "Split": _changing(_split),
     "Sub": _subtract,
     **{f"Reduce{kind}": _changing(_reduce) for kind in _REDUCTIONS},
 }

@@ -99,6 +99,9 @@ def _schema(model: onnx.ModelProto, function: Function) -> onnx.defs.OpSchema | 
 def _written_out(model: onnx.ModelProto, function: Function) -> onnx.ModelProto | None:
     """The model with an operator's definition in its place; None where ONNX has none for this use of it."""
     typed = onnx.shape_inference.infer_shapes(model, data_prop=True)  # some definitions depend on types
+    for tensor in typed.graph.initializer:  # which the inliner does not take from constants
+        info = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        typed.graph.value_info.append(info)
     schema = _schema(model, function)
     for node in nodes_of(typed.graph):
         if schema is not None and (node.domain, node.op_type) == function:
