@@ -269,13 +269,13 @@ def test_exit_codes(
 def test_unsupported_operators_end_with_3_and_are_listed_as_json_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])
-    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])
-    graph = helper.make_graph([helper.make_node("Tanh", ["x"], ["y"], name="t")], "g", [value], [result])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "t.onnx")
-    code, out, _ = run(["convert", str(tmp_path / "t.onnx"), "-o", str(tmp_path / "t.slip"), "--json"], capsys)
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 3])
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Det", ["x"], ["y"], name="d")], "g", [value], [result])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "d.onnx")
+    code, out, _ = run(["convert", str(tmp_path / "d.onnx"), "-o", str(tmp_path / "d.slip"), "--json"], capsys)
     assert code == 3
-    assert json.loads(out)["error"] == "Unsupported" and "Tanh 't'" in json.loads(out)["message"]
+    assert json.loads(out)["error"] == "Unsupported" and "Det 'd'" in json.loads(out)["message"]
 
 
 def test_every_refusal_is_an_error_that_survives_pickling() -> None:

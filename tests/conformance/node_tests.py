@@ -37,6 +37,9 @@ from coverslip.dtypes import NUMPY
 
 OUTCOMES = ("passed", "refused", "wrong", "crashed")
 
+REFUSED = Path(__file__).with_name("refused.txt")
+"""The names of the tests that are refused, made by --write-refused; test_node_tests.py holds them to it."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -158,6 +161,11 @@ def check_all(chosen: Sequence[Any], way: Way) -> Iterator[Result]:
             at += 1
 
 
+def names_of(found: Sequence[Result], outcome: str) -> list[str]:
+    """The tests that went so."""
+    return [result.name for result in found if result.outcome == outcome]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints counts and names. Returns 1 where anything was wrong or crashed."""
     assert __doc__ is not None
@@ -169,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-passes", action="store_true", help="run what was imported, without simplifying it")
     parser.add_argument("--constants", action="store_true", help="make constants of all inputs but the first")
     parser.add_argument("--list", metavar="OUTCOME", choices=OUTCOMES, help="print only the names of these")
+    parser.add_argument("--write-refused", action="store_true", help=f"make {REFUSED.name} anew from all tests")
     parser.add_argument("-v", "--verbose", action="store_true", help="say why each test did not pass")
     options = parser.parse_args(arguments)
     words = set(re.findall(r"\w+", Path(options.names).read_text())) if options.names else None
@@ -180,8 +189,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         and (not options.op or any(node.op_type in options.op for node in case.model.graph.node))
     ]
     found = list(check_all(chosen, Way(options.target, not options.no_passes, options.constants)))
+    if options.write_refused:
+        REFUSED.write_text("".join(f"{name}\n" for name in sorted(names_of(found, "refused"))), encoding="ascii")
     if options.list:
-        print("\n".join(result.name for result in found if result.outcome == options.list))
+        print("\n".join(names_of(found, options.list)))
         return 0
     for outcome in OUTCOMES[1:]:
         for result in found:

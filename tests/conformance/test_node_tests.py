@@ -1,0 +1,33 @@
+"""ONNX's own node tests: what the engine takes it answers rightly, and what it refuses is written down."""
+
+from __future__ import annotations
+
+import node_tests
+import pytest
+from node_tests import REFUSED, Result, Way
+
+
+@pytest.fixture(scope="module")
+def results() -> list[Result]:
+    """How every node test goes on the best instruction set of this machine."""
+    return list(node_tests.check_all(list(node_tests.cases().values()), Way()))
+
+
+def test_no_answer_is_wrong_and_nothing_crashes(results: list[Result]) -> None:
+    bad = [f"{result.name}: {result.why}" for result in results if result.outcome in ("wrong", "crashed")]
+    assert not bad, "\n".join(bad)
+    assert len(node_tests.names_of(results, "passed")) > 500
+
+
+def test_what_is_refused_is_listed_and_has_a_reason(results: list[Result]) -> None:
+    refused = [result for result in results if result.outcome == "refused"]
+    listed = set(REFUSED.read_text(encoding="ascii").split())
+    assert {result.name for result in refused} == listed, f"node_tests.py --write-refused makes {REFUSED.name} anew"
+    assert all(len(result.why) > 20 for result in refused)
+
+
+def test_most_tests_pass_with_constants_for_inputs_too() -> None:
+    chosen = [case for name, case in node_tests.cases().items() if name.startswith(("test_slice", "test_reshape"))]
+    ways = [node_tests.check_all(chosen, Way(constants=constants)) for constants in (False, True)]
+    dynamic, constant = (node_tests.names_of(list(way), "passed") for way in ways)
+    assert len(constant) > 10 and dynamic == constant
