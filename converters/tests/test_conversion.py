@@ -12,9 +12,10 @@ import pytest
 from keras_files import layer, numbers, sequential, write_keras
 from networks import Net, in_double, in_onnxruntime
 from onnx import TensorProto, helper
+from onnx_models import Model, weights
 
 import coverslip
-from coverslip import Disagreement, Errc, Error, cli, golden, onnx_double, passes, reader, verify
+from coverslip import Disagreement, Errc, Error, cli, golden, onnx_double, operators, passes, reader, verify
 from coverslip.ir import Graph, Value
 from coverslip.to_onnx import to_onnx
 from coverslip.verify import Answers
@@ -169,6 +170,31 @@ def test_rounding_that_the_source_shares_is_no_disagreement() -> None:
     assert difference.relative > 1e-5
     with pytest.raises(Disagreement):
         Answers(graph, rounded, exact).compare(wrong, "a mistake")
+
+
+def test_shapes_that_the_network_computes_leave_its_sizes_free(tmp_path: Path) -> None:
+    model = Model("N", 3, "H", "W")
+    model.add("Conv", model.constant(weights(4, 3, 3, 3)), strides=[2, 2], pads=[1, 1, 1, 1])
+    batch = model.add("Gather", model.constant([0]), x=model.add("Shape", x="x"), axis=0)
+    model.add("Reshape", model.add("Concat", model.constant([4, -1]), x=batch, axis=0), x="Conv_0")
+    onnx.save(model.done(rank=3), tmp_path / "net.onnx")
+    report = coverslip.convert(tmp_path / "net.onnx", tmp_path / "net.slip")
+    graph = reader.read(tmp_path / "net.slip")
+    assert graph.inputs[0].shape == (-1, 3, -1, -1) and len(graph.outputs[0].shape) == 3
+    assert report.verified.startswith("yes") and not report.warnings
+
+
+def test_outputs_whose_sizes_depend_on_the_numbers_are_compared(tmp_path: Path) -> None:
+    if "NonZero" not in operators.known():
+        pytest.skip("this engine has no NonZero")
+    model = Model(3, 4)
+    model.add("NonZero", x=model.add("Relu"))
+    proto = model.done(rank=2)
+    proto.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+    onnx.save(proto, tmp_path / "net.onnx")
+    report = coverslip.convert(tmp_path / "net.onnx", tmp_path / "net.slip")
+    assert reader.read(tmp_path / "net.slip").outputs[0].shape == (2, -1)
+    assert report.verified.startswith("yes") and report.largest_difference == 0
 
 
 def test_keras_is_compared_with_the_import_and_says_so(tmp_path: Path) -> None:

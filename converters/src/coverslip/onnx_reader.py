@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -113,11 +116,23 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = onnx_ir.serde.deserialize_model(onnx.shape_inference.infer_shapes(model, data_prop=True))
-    for _ in range(2):  # what is folded once may let shapes be inferred, which lets more be folded
-        onnxscript.optimizer.fold_constants_ir(graph, onnx_shape_inference=True)
-        CommonSubexpressionEliminationPass()(graph)
-        onnxscript.optimizer.remove_unused_nodes(graph)
+    with _silent(logging.getLogger("onnxscript")):
+        for _ in range(2):  # what is folded once may let shapes be inferred, which lets more be folded
+            onnxscript.optimizer.fold_constants_ir(graph, onnx_shape_inference=True)
+            CommonSubexpressionEliminationPass()(graph)
+            onnxscript.optimizer.remove_unused_nodes(graph)
     return onnx_ir.serde.serialize_model(graph)
+
+
+@contextmanager
+def _silent(logger: logging.Logger) -> Iterator[None]:
+    """What folding cannot do is no news to the user: the node stays."""
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _import(proto: onnx.GraphProto, problems: list[str]) -> Graph:
