@@ -15,7 +15,20 @@ from onnx import TensorProto, helper
 from onnx_models import Model, weights
 
 import coverslip
-from coverslip import Disagreement, Errc, Error, cli, golden, onnx_double, operators, passes, reader, verify
+from coverslip import (
+    Disagreement,
+    Errc,
+    Error,
+    cli,
+    dtypes,
+    engine,
+    golden,
+    onnx_double,
+    operators,
+    passes,
+    reader,
+    verify,
+)
 from coverslip.ir import Graph, Value
 from coverslip.to_onnx import to_onnx
 from coverslip.verify import Answers
@@ -195,6 +208,29 @@ def test_outputs_whose_sizes_depend_on_the_numbers_are_compared(tmp_path: Path) 
     report = coverslip.convert(tmp_path / "net.onnx", tmp_path / "net.slip")
     assert reader.read(tmp_path / "net.slip").outputs[0].shape == (2, -1)
     assert report.verified.startswith("yes") and report.largest_difference == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "by"),
+    [(TensorProto.FLOAT16, "f16", "onnxruntime"), (TensorProto.BFLOAT16, "bf16", "ONNX's reference")],
+)
+def test_networks_in_half_precision_stay_so_and_are_compared(
+    kind: int, dtype: str, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "loader", lambda: None)  # what the engine computes in is its own tests' matter
+    model = Model(1, 3, 8, 8)
+    model.inputs[0].type.tensor_type.elem_type = kind
+    model.add("Mul", model.constant(weights(1, 3, 1, 1).astype(dtypes.NUMPY[dtype])))
+    model.add("Conv", model.constant(weights(4, 3, 3, 3).astype(dtypes.NUMPY[dtype])))
+    model.add("Relu")
+    proto = model.done()
+    proto.graph.output[0].type.tensor_type.elem_type = kind
+    onnx.save(proto, tmp_path / "half.onnx")
+    report = coverslip.convert(tmp_path / "half.onnx", tmp_path / "half.slip")
+    graph = reader.read(tmp_path / "half.slip")
+    assert {value.dtype for value in [*graph.inputs, *graph.outputs]} == {dtype}
+    assert {str(array.dtype) for array in graph.constants.values()} == {str(dtypes.NUMPY[dtype])}
+    assert report.verified == f"yes, against its source in {by}" and graph.golden is not None
 
 
 def test_keras_is_compared_with_the_import_and_says_so(tmp_path: Path) -> None:
