@@ -106,6 +106,16 @@ def test_a_branch_that_is_known_is_taken(taken: bool) -> None:
     assert same_answers(model.done(rank=2), 2, 3) == ["Relu" if taken else "Sigmoid"]
 
 
+def test_a_branch_that_depends_on_a_known_shape_is_taken() -> None:
+    model = Model(2, 3)
+    parts = [helper.make_node(op, ["x"], ["made"]) for op in ("Relu", "Sigmoid")]
+    branches = [helper.make_graph([part], "branch", [], [value("made")]) for part in parts]
+    six = model.add("Equal", model.constant(np.array(6)), x=model.add("Size"))
+    model.nodes.append(helper.make_node("If", [six], ["y"], then_branch=branches[0], else_branch=branches[1]))
+    model.last = "y"
+    assert same_answers(model.done(rank=2), 2, 3) == ["Relu"]
+
+
 def test_a_branch_that_depends_on_the_input_is_refused_by_name() -> None:
     model = Model(1)
     condition = model.add("Cast", to=BOOL)

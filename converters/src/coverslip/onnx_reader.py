@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,13 +116,26 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    graph = onnx_ir.serde.deserialize_model(onnx.shape_inference.infer_shapes(model, data_prop=True))
+    typed = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    _count_elements(typed.graph)
+    graph = onnx_ir.serde.deserialize_model(typed)
     with _silent(logging.getLogger("onnxscript")):
         for _ in range(2):  # what is folded once may let shapes be inferred, which lets more be folded
             onnxscript.optimizer.fold_constants_ir(graph, onnx_shape_inference=True)
             CommonSubexpressionEliminationPass()(graph)
             onnxscript.optimizer.remove_unused_nodes(graph)
     return onnx_ir.serde.serialize_model(graph)
+
+
+def _count_elements(graph: onnx.GraphProto) -> None:
+    """Makes a constant of the Size of a value whose shape is known, which the folding below forgets."""
+    known = {info.name: info.type.tensor_type.shape for info in [*graph.input, *graph.value_info]}
+    for node in graph.node:
+        shape = shapes.symbolic(known[node.input[0]]) if node.op_type == "Size" and node.input[0] in known else None
+        sizes = [dim for dim in shape or () if isinstance(dim, int)]
+        if shape and len(sizes) == len(shape):
+            name = node.name
+            node.CopyFrom(helper.make_node("Constant", [], list(node.output), name=name, value_int=math.prod(sizes)))
 
 
 @contextmanager
