@@ -30,28 +30,74 @@ inline void move_rows(const std::byte* from, std::byte* to, const Nest<2>& nest,
   for (Dim row = 0; row < rows; ++row) std::memcpy(to + size * row * across[1], from + size * row * across[0], bytes);
 }
 
-// Both are the places of the first element; strides in elements of `dtype`, those of `from` may be 0 or negative. Does
-// nothing where everything already lies at its place.
+// Each row is one element again and again.
+template <std::size_t kBytes>
+void fill_rows(const std::byte* from, std::byte* to, const Nest<2>& nest) {
+  constexpr Dim kSize = kBytes;
+  const auto& [rows, across] = nest.outer();
+  const Dim n = nest.inner().extent;
+  for (Dim row = 0; row < rows; ++row) {
+    std::array<std::byte, kBytes> element;
+    std::memcpy(element.data(), from + kSize * row * across[0], kBytes);
+    std::byte* y = to + kSize * row * across[1];
+    for (Dim i = 0; i < n; ++i) std::memcpy(y + kSize * i, element.data(), kBytes);
+  }
+}
+
+// Moves boxes of the same extents and strides from place to place: what it takes is worked out once.
+class Mover {
+ public:
+  // Strides in elements of `size` bytes; those of `from` may be 0 or negative.
+  Mover(std::size_t size, const Index& from_strides, const Index& to_strides, const Shape& extents)
+      : nest_(extents, {from_strides, to_strides}), size_(static_cast<Dim>(size)) {
+    const auto& [n, along] = nest_.inner();
+    const auto alike = [](const auto& loop) { return loop.extent == 1 || loop.strides[0] == loop.strides[1]; };
+    same_ = nest_.all_of(alike);
+    if (n == 1 || (along[0] == 1 && along[1] == 1))
+      way_ = nest_.is_row() ? Way::Row : Way::Rows;
+    else if (along[0] == 0 && along[1] == 1)
+      way_ = Way::Fill;
+    else
+      nest_.put_outside(0);
+    bytes_ = static_cast<std::size_t>(n * size_);
+  }
+
+  // Both are the places of the first element. Does nothing where everything already lies at its place.
+  void operator()(const std::byte* from, std::byte* to) const {
+    if (same_ && from == to) return;
+    if (way_ != Way::Row) return move_planes(from, to);
+    if (bytes_ == 4) return static_cast<void>(std::memcpy(to, from, 4));  // the compiler makes it one move
+    std::memcpy(to, from, bytes_);
+  }
+
+ private:
+  enum class Way : std::uint8_t { Row, Rows, Fill, Planes };
+
+  void move_planes(const std::byte* from, std::byte* to) const {
+    nest_.for_each_plane([&](const auto& at) {
+      const std::byte* x = from + size_ * at[0];
+      std::byte* y = to + size_ * at[1];
+      if (way_ != Way::Fill && way_ != Way::Planes) return move_rows(x, y, nest_, size_);
+      const bool fills = way_ == Way::Fill;
+      switch (size_) {
+        case 1: return fills ? fill_rows<1>(x, y, nest_) : move_plane<1>(x, y, nest_);
+        case 2: return fills ? fill_rows<2>(x, y, nest_) : move_plane<2>(x, y, nest_);
+        case 4: return fills ? fill_rows<4>(x, y, nest_) : move_plane<4>(x, y, nest_);
+        default: return fills ? fill_rows<8>(x, y, nest_) : move_plane<8>(x, y, nest_);
+      }
+    });
+  }
+
+  Nest<2> nest_;
+  Dim size_;
+  std::size_t bytes_ = 0;  // of a row
+  Way way_ = Way::Planes;
+  bool same_ = false;
+};
+
 inline void move_elements(DType dtype, const std::byte* from, const Index& from_strides, std::byte* to,
                           const Index& to_strides, const Shape& extents) {
-  Nest<2> nest(extents, {from_strides, to_strides});
-  if (from == to &&
-      nest.all_of([](const auto& loop) { return loop.extent == 1 || loop.strides[0] == loop.strides[1]; }))
-    return;
-  const auto size = static_cast<Dim>(size_of(dtype));
-  const bool rows = nest.inner().extent == 1 || (nest.inner().strides[0] == 1 && nest.inner().strides[1] == 1);
-  if (!rows) nest.put_outside(0);
-  nest.for_each_plane([&](const auto& at) {
-    const std::byte* x = from + size * at[0];
-    std::byte* y = to + size * at[1];
-    if (rows) return move_rows(x, y, nest, size);
-    switch (size) {
-      case 1: return move_plane<1>(x, y, nest);
-      case 2: return move_plane<2>(x, y, nest);
-      case 4: return move_plane<4>(x, y, nest);
-      default: return move_plane<8>(x, y, nest);
-    }
-  });
+  Mover(size_of(dtype), from_strides, to_strides, extents)(from, to);
 }
 
 // to[at] = from[at + offset] for all of the box.

@@ -24,16 +24,18 @@ class Nest {
       empty_ = empty_ || extents[axis] == 0;
       Loop loop{.extent = extents[axis]};
       for (std::size_t view = 0; view < kViews; ++view) loop.strides[view] = strides[view][axis];
-      loops_[count_++] = loop;
+      std::size_t place = count_++;
+      for (; place > 0 && loops_[place - 1].strides.back() > loop.strides.back(); --place)
+        loops_[place] = loops_[place - 1];
+      loops_[place] = loop;
     }
-    std::stable_sort(loops_.begin(), loops_.begin() + static_cast<std::ptrdiff_t>(count_),
-                     [](const Loop& a, const Loop& b) { return a.strides.back() < b.strides.back(); });
     merge();
     count_ = std::max<std::size_t>(count_, 2);
   }
 
   const Loop& inner() const { return loops_[0]; }
   const Loop& outer() const { return loops_[1]; }  // of the plane
+  bool is_row() const { return count_ == 2 && outer().extent == 1 && !empty_; }
   // The plane as kernels take it: x is the first view, y the last.
   Rows plane() const {
     return {.count = static_cast<std::size_t>(outer().extent),
