@@ -1,5 +1,6 @@
 // Cast: the same numbers in another type.
 #pragma once
+#include "coverslip/ops/dtypes.hpp"
 #include "coverslip/ops/elementwise.hpp"
 #include "coverslip/ops/nest.hpp"
 
@@ -31,17 +32,7 @@ To convert(From x) {
   }
 }
 
-// ONNX's numbers for element types.
-inline DType cast_target(const Node& node) {
-  constexpr std::pair<Dim, DType> kTypes[] = {{1, DType::f32},  {2, DType::u8},   {3, DType::i8},
-                                              {6, DType::i32},  {7, DType::i64},  {9, DType::boolean},
-                                              {10, DType::f16}, {16, DType::bf16}};
-  const Dim to = node.attr<Dim>("to", 0);
-  for (const auto& [number, dtype] : kTypes)
-    if (number == to) return dtype;
-  throw Error(Errc::Unsupported, node.label(), "attribute 'to' is ONNX element type ", to,
-              "; f32 (1), u8 (2), i8 (3), i32 (6), i64 (7), bool (9), f16 (10) and bf16 (16) are supported");
-}
+inline DType cast_target(const Node& node) { return dtype_of(node, "to", 0); }
 
 inline Types cast_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 1, 1);
