@@ -3,6 +3,7 @@
 #include "coverslip/ops/axes.hpp"
 #include "coverslip/ops/copy.hpp"
 #include "coverslip/ops/elementwise.hpp"
+#include "coverslip/ops/shapes/extents.hpp"
 
 namespace coverslip::inline v0::ops {
 
@@ -25,8 +26,7 @@ inline Types concat_type(const Node& node, const Types& in, Constants) {
       throw Error(Errc::BadShape, node.label(), "the inputs together are too large to count");
     type.shape[axis] += in[i].shape[axis];
   }
-  type.shape.elements();
-  return {type};
+  return {bounded(node, type)};
 }
 
 // Where input i begins in the output.

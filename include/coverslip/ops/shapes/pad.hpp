@@ -3,6 +3,7 @@
 #include "coverslip/ops/axes.hpp"
 #include "coverslip/ops/copy.hpp"
 #include "coverslip/ops/elementwise.hpp"
+#include "coverslip/ops/shapes/extents.hpp"
 
 namespace coverslip::inline v0::ops {
 
@@ -104,8 +105,7 @@ inline Types pad_type(const Node& node, const Types& in, Constants constants) {
   const auto axes = pad_axes(node, in, constants);
   TensorType type = in[0];
   for (std::size_t axis = 0; axis < axes.size(); ++axis) type.shape[axis] += axes[axis].before + axes[axis].after;
-  type.shape.elements();
-  return {type};
+  return {bounded(node, type)};
 }
 
 // The box's pieces from `axis` on; `from` is the source and its strides along the axes before. No heap: this runs.
