@@ -30,7 +30,7 @@ inline std::vector<Box> gather_elements_needed(const Node& node, const Types& in
   return {x, output};
 }
 
-inline void gather_elements(const Node& node, Inputs in, Outputs out) {
+inline void gather_by_elements(const Node& node, Inputs in, Outputs out) {
   const std::size_t axis = gather_axis(node, in[0].shape().rank());
   for_each(out[0].held(), [&](const Index& at) {
     Index from = at;
@@ -107,7 +107,7 @@ inline constexpr OpDef kGatherElements[] = {
     {.name = "GatherElements",
      .infer = gather_elements_type,
      .needed = gather_elements_needed,
-     .reference = gather_elements,
+     .reference = gather_by_elements,
      .plan = plan_gather_elements,
      .tolerance = exact,
      .cases = gather_elements_cases},

@@ -4,16 +4,16 @@
 
 namespace coverslip::inline v0::ops {
 
-enum class Reduction : std::uint8_t { None, Add, Mul, Max, Min };
+enum class UpdateKind : std::uint8_t { None, Add, Mul, Max, Min };
 
 // y[i] = reduction(y[i], update[i]) for n elements; steps in elements.
 using Update = void (*)(std::byte* y, Dim y_step, const std::byte* update, Dim update_step, Dim n);
 
-inline Reduction reduction_of(const Node& node) {
+inline UpdateKind update_kind_of(const Node& node) {
   constexpr std::string_view kNames[] = {"none", "add", "mul", "max", "min"};
   const auto name = node.attr("reduction", std::string("none"));
   for (std::size_t i = 0; i < std::size(kNames); ++i)
-    if (name == kNames[i]) return static_cast<Reduction>(i);
+    if (name == kNames[i]) return static_cast<UpdateKind>(i);
   throw Error(Errc::Unsupported, node.label(), "reduction '", name, "': wants none, add, mul, max or min");
 }
 
@@ -26,55 +26,55 @@ void replace_row(std::byte* y, Dim y_step, const std::byte* update, Dim update_s
 }
 
 // Integers wrap around; of floats NaN is the greatest and the least.
-template <Reduction kReduction, class T>
+template <UpdateKind kKind, class T>
 T reduced(T a, T b) {
   if constexpr (std::is_same_v<T, Float16>) {
-    return to_float16(reduced<kReduction>(to_float(a), to_float(b)));
+    return to_float16(reduced<kKind>(to_float(a), to_float(b)));
   } else if constexpr (std::is_same_v<T, BFloat16>) {
-    return to_bfloat16(reduced<kReduction>(to_float(a), to_float(b)));
-  } else if constexpr (kReduction == Reduction::Max) {
+    return to_bfloat16(reduced<kKind>(to_float(a), to_float(b)));
+  } else if constexpr (kKind == UpdateKind::Max) {
     return a > b || a != a ? a : b;
-  } else if constexpr (kReduction == Reduction::Min) {
+  } else if constexpr (kKind == UpdateKind::Min) {
     return a < b || a != a ? a : b;
   } else {
     using Wide = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
     const auto x = static_cast<Wide>(a), y = static_cast<Wide>(b);
-    return static_cast<T>(kReduction == Reduction::Add ? x + y : x * y);
+    return static_cast<T>(kKind == UpdateKind::Add ? x + y : x * y);
   }
 }
 
-template <Reduction kReduction, class T>
-void reduce_row(std::byte* y, Dim y_step, const std::byte* update, Dim update_step, Dim n) {
+template <UpdateKind kKind, class T>
+void reduce_updates(std::byte* y, Dim y_step, const std::byte* update, Dim update_step, Dim n) {
   constexpr Dim kSize = sizeof(T);
   for (Dim i = 0; i < n; ++i) {
     T a, b;
     std::memcpy(&a, y + kSize * i * y_step, sizeof(T));
     std::memcpy(&b, update + kSize * i * update_step, sizeof(T));
-    a = reduced<kReduction>(a, b);
+    a = reduced<kKind>(a, b);
     std::memcpy(y + kSize * i * y_step, &a, sizeof(T));
   }
 }
 
-template <Reduction kReduction>
-Update reduce_row_of(DType dtype) {
+template <UpdateKind kKind>
+Update reduce_updates_of(DType dtype) {
   return visit(dtype, []<class T>(T) -> Update {
     if constexpr (std::is_same_v<T, bool>)
       return nullptr;
     else
-      return reduce_row<kReduction, T>;
+      return reduce_updates<kKind, T>;
   });
 }
 
 inline Update update_of(const Node& node, DType dtype) {
-  const Reduction reduction = reduction_of(node);
-  if (dtype == DType::boolean && reduction != Reduction::None)
+  const UpdateKind kind = update_kind_of(node);
+  if (dtype == DType::boolean && kind != UpdateKind::None)
     throw Error(Errc::Unsupported, node.label(), "a reduction of bool; cast to u8 before");
-  switch (reduction) {
-    case Reduction::Add: return reduce_row_of<Reduction::Add>(dtype);
-    case Reduction::Mul: return reduce_row_of<Reduction::Mul>(dtype);
-    case Reduction::Max: return reduce_row_of<Reduction::Max>(dtype);
-    case Reduction::Min: return reduce_row_of<Reduction::Min>(dtype);
-    case Reduction::None: break;
+  switch (kind) {
+    case UpdateKind::Add: return reduce_updates_of<UpdateKind::Add>(dtype);
+    case UpdateKind::Mul: return reduce_updates_of<UpdateKind::Mul>(dtype);
+    case UpdateKind::Max: return reduce_updates_of<UpdateKind::Max>(dtype);
+    case UpdateKind::Min: return reduce_updates_of<UpdateKind::Min>(dtype);
+    case UpdateKind::None: break;
   }
   switch (size_of(dtype)) {
     case 1: return replace_row<1>;
