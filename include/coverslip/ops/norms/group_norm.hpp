@@ -1,5 +1,5 @@
-// InstanceNormalization, GroupNormalization and MeanVarianceNormalization: statistics of the value itself, of parts that
-// may be big. Planned as moments of blocks, their combination, and a scaling.
+// InstanceNormalization, GroupNormalization and MeanVarianceNormalization: statistics of the value itself, of parts
+// that may be big. Planned as moments of blocks, their combination, and a scaling.
 #pragma once
 #include "coverslip/ops/norms/norm_parameters.hpp"
 #include "coverslip/ops/norms/numbers.hpp"

@@ -32,8 +32,8 @@ struct NormGroups {
   }
 };
 
-// From the three outputs of BlockMoments, then scale and bias (of each channel, or each group; may be absent): a mean, a
-// factor and a summand for each channel, [N, 3, C], or [1, 3, C] where a batch shares its statistics.
+// From the three outputs of BlockMoments, then scale and bias (of each channel, or each group; may be absent): a mean,
+// a factor and a summand for each channel, [N, 3, C], or [1, 3, C] where a batch shares its statistics.
 inline Types norm_parameters_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 3, 5);
   want_dtype(node, in, DType::f32);
