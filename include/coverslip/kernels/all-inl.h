@@ -7,6 +7,7 @@
 #endif
 
 #include "coverslip/kernels/affine-inl.h"
+#include "coverslip/kernels/attention-inl.h"
 #include "coverslip/kernels/binary-inl.h"
 #include "coverslip/kernels/blend-inl.h"
 #include "coverslip/kernels/depthwise_f32-inl.h"
@@ -31,6 +32,7 @@ inline const KernelTable* Table() {
                                       .has_fma = HWY_NATIVE_FMA != 0,
                                       .depthwise_f32 = kDepthwiseF32,
                                       .gemm_f32 = kGemmF32,
+                                      .attention = kAttention,
                                       .peak = kPeak,
                                       .unary = kUnary,
                                       .binary = kBinary,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coverslip/kernels/affine.hpp"
+#include "coverslip/kernels/attention.hpp"
 #include "coverslip/kernels/binary.hpp"
 #include "coverslip/kernels/blend.hpp"
 #include "coverslip/kernels/depthwise_f32.hpp"
@@ -29,6 +30,7 @@ struct KernelTable {
   bool has_fma;
   DepthwiseF32Kernels depthwise_f32;
   GemmF32Kernels gemm_f32;
+  AttentionKernels attention;
   PeakKernels peak;
   UnaryKernels unary;
   BinaryKernels binary;

@@ -51,4 +51,29 @@ inline void want_arithmetic(const Node& node, const Types& in) {
   want_dtype(node, in, dtype);
 }
 
+// f32, f16, bf16 or i32, as f32.
+inline float float_at(const View& view, const Index& at) {
+  switch (view.dtype()) {
+    case DType::f16: return to_float(*view.as<Float16>(at));
+    case DType::bf16: return to_float(*view.as<BFloat16>(at));
+    case DType::i32: return static_cast<float>(*view.as<std::int32_t>(at));
+    default: return *view.as<float>(at);
+  }
+}
+
+// To f32, f16 or bf16.
+inline void put_float(View& view, const Index& at, double x) {
+  switch (view.dtype()) {
+    case DType::f16: *view.as<Float16>(at) = narrow<Float16>(x); break;
+    case DType::bf16: *view.as<BFloat16>(at) = narrow<BFloat16>(x); break;
+    default: *view.as<float>(at) = static_cast<float>(x);
+  }
+}
+
+inline void want_float(const Node& node, const Types& in, std::initializer_list<std::size_t> inputs) {
+  for (const std::size_t i : inputs)
+    if (in[i].dtype != DType::f32 && !is_half(in[i].dtype))
+      throw Error(Errc::Unsupported, node.label(), "input ", i, " is ", in[i].dtype, ", f32, f16 or bf16 wanted");
+}
+
 }  // namespace coverslip::inline v0::ops

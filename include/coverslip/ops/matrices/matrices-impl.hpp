@@ -1,5 +1,6 @@
-// The group of operators `matrices`: products of matrices.
+// The group of operators `matrices`: products of matrices, and attention.
 #pragma once
+#include "coverslip/ops/matrices/attention_cases.hpp"
 #include "coverslip/ops/matrices/gemm.hpp"
 #include "coverslip/ops/matrices/matmul.hpp"
 #include "coverslip/ops/registry.hpp"
@@ -8,6 +9,7 @@ namespace coverslip {
 inline namespace v0 {
 
 inline constexpr Family kMatricesFamilies[] = {
+    ops::kAttention,
     ops::kGemm,
 };
 extern constinit const Group kMatrices{"matrices", kMatricesFamilies};

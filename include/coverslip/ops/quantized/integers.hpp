@@ -4,6 +4,7 @@
 
 #include "coverslip/ops/axes.hpp"
 #include "coverslip/ops/elementwise.hpp"
+#include "coverslip/ops/matrices/arithmetic.hpp"
 
 namespace coverslip::inline v0::ops {
 
@@ -14,16 +15,6 @@ inline std::int32_t integer_at(const View& view, const Index& at) {
     case DType::i8: return *view.as<std::int8_t>(at);
     case DType::u8: return *view.as<std::uint8_t>(at);
     default: return *view.as<std::int32_t>(at);
-  }
-}
-
-// f32, f16, bf16 or i32, as f32.
-inline float float_at(const View& view, const Index& at) {
-  switch (view.dtype()) {
-    case DType::f16: return to_float(*view.as<Float16>(at));
-    case DType::bf16: return to_float(*view.as<BFloat16>(at));
-    case DType::i32: return static_cast<float>(*view.as<std::int32_t>(at));
-    default: return *view.as<float>(at);
   }
 }
 
@@ -83,12 +74,6 @@ inline void want_same_dtype(const Node& node, const Types& in, std::size_t i, st
   if (node.has(i) && in[i].dtype != in[other].dtype)
     throw Error(Errc::BadModel, node.label(), "input ", i, " is ", in[i].dtype, ", but input ", other, " is ",
                 in[other].dtype);
-}
-
-inline void want_float(const Node& node, const Types& in, std::initializer_list<std::size_t> inputs) {
-  for (const std::size_t i : inputs)
-    if (in[i].dtype != DType::f32 && in[i].dtype != DType::f16 && in[i].dtype != DType::bf16)
-      throw Error(Errc::Unsupported, node.label(), "input ", i, " is ", in[i].dtype, ", f32, f16 or bf16 wanted");
 }
 
 // Scales and zero points that hold for a whole value.

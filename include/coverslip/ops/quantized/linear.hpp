@@ -114,12 +114,7 @@ inline void dequantize_box(const Node& node, const Grain& grain, Inputs in, View
   for_each(box, [&](const Index& at) {
     const Index place = grain.place(at);
     const auto x = static_cast<float>(std::int64_t{integer_at(in[0], at)} - zero_at(node, in, 2, place));
-    const float value = x * float_at(in[1], place);
-    switch (y.dtype()) {
-      case DType::f16: *y.as<Float16>(at) = to_float16(value); break;
-      case DType::bf16: *y.as<BFloat16>(at) = to_bfloat16(value); break;
-      default: *y.as<float>(at) = value;
-    }
+    put_float(y, at, x * float_at(in[1], place));
   });
 }
 

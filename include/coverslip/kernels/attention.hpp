@@ -1,0 +1,26 @@
+// Contract of the kernel between the two products of attention: a running softmax.
+#pragma once
+#include <cstddef>
+
+namespace coverslip {
+inline namespace v0 {
+
+// One query and a block of n keys. Nothing is aligned; n is at least 1.
+struct AttentionRow {
+  float* scores;  // in: the products; out: e^(score - most), 0 of keys that take no part
+  std::size_t n;
+  std::size_t begin, end;  // the keys that may take part; begin <= end <= n
+  const float* bias;       // n floats; a key whose bias is -infinity takes no part. May be null
+  float scale, softcap;    // score = softcap * tanh(scale * product / softcap) + bias; softcap 0: none
+  float *most, *sum;  // of the keys before: the greatest score, at first -infinity, and the sum of e^(score - most)
+  float* out;         // of the keys before: the sums of values, to be multiplied by e^(old most - new most)
+  std::size_t out_n;  // 0: there were none
+};
+
+struct AttentionKernels {
+  // The recurrence of Milakov and Gimelshein, "Online normalizer calculation for softmax", arXiv:1805.02867.
+  void (*update)(const AttentionRow&);
+};
+
+}  // namespace v0
+}  // namespace coverslip
