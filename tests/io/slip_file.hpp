@@ -6,8 +6,8 @@
 #include <iterator>
 #include <map>
 
-#include "coverslip/io/reader.hpp"
 #include "allocations.hpp"
+#include "coverslip/io/reader.hpp"
 
 namespace coverslip::test {
 

@@ -1,4 +1,4 @@
-// Many threads: Sessions of one Model made, run and destroyed at once; a run stopped from outside; a Session used twice.
+// Many threads: Sessions of one Model made, run and destroyed at once; runs stopped from outside; a Session used twice.
 #include <functional>
 #include <thread>
 

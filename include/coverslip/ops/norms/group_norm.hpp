@@ -21,7 +21,7 @@ inline Reduction mvn_reduction(const Node& node, const Shape& x) {
 
 inline Types group_norm_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, is_mvn(node) ? 1 : 3, is_mvn(node) ? 1 : 3);
-  want_float(node, in);
+  want_all_float(node, in);
   const Shape& x = in[0].shape;
   if (is_mvn(node)) {
     mvn_reduction(node, x);

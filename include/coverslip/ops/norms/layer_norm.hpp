@@ -23,7 +23,7 @@ inline Shape row_shape(Shape x, std::size_t first) {
 // Y, and for LayerNormalization Mean and InvStdDev if the node wants them.
 inline Types layer_norm_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 2, centers(node) ? 3 : 2);
-  want_float(node, in);
+  want_all_float(node, in);
   const Dim stash = node.attr<Dim>("stash_type", 1);
   if (stash != onnx_number(DType::f32) && stash != onnx_number(DType::bf16))
     throw Error(Errc::Unsupported, node.label(), "stash_type is ", stash, "; f32 (1) and bf16 (16) are supported");

@@ -13,7 +13,7 @@ inline Reduction lp_reduction(const Node& node, const Shape& x) {
 
 inline Types lp_norm_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 1, 1);
-  want_float(node, in);
+  want_all_float(node, in);
   if (const Dim p = node.attr<Dim>("p", 2); p != 1 && p != 2)
     throw Error(Errc::Unsupported, node.label(), "p is ", p, "; ONNX has 1 and 2");
   lp_reduction(node, in[0].shape);

@@ -5,7 +5,7 @@
 
 namespace coverslip::inline v0::ops {
 
-inline void want_float(const Node& node, const Types& in) {
+inline void want_all_float(const Node& node, const Types& in) {
   for (std::size_t i = 0; i < in.size(); ++i)
     if (node.has(i) && in[i].dtype != DType::f32 && !is_half(in[i].dtype))
       throw Error(Errc::Unsupported, node.label(), "input ", i, " is ", in[i].dtype, ", f32, f16 or bf16 wanted");
