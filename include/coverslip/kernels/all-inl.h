@@ -14,11 +14,11 @@
 #include "coverslip/kernels/extreme-inl.h"
 #include "coverslip/kernels/gather_sum-inl.h"
 #include "coverslip/kernels/gemm_f32-inl.h"
-#include "coverslip/kernels/grid_corners-inl.h"
 #include "coverslip/kernels/moments-inl.h"
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/pool-inl.h"
 #include "coverslip/kernels/reduce-inl.h"
+#include "coverslip/kernels/rotary-inl.h"
 #include "coverslip/kernels/softmax-inl.h"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/kernels/unary-inl.h"
@@ -34,6 +34,7 @@ inline const KernelTable* Table() {
                                       .depthwise_f32 = kDepthwiseF32,
                                       .gemm_f32 = kGemmF32,
                                       .attention = kAttention,
+                                      .rotary = kRotary,
                                       .peak = kPeak,
                                       .unary = kUnary,
                                       .binary = kBinary,
@@ -44,8 +45,7 @@ inline const KernelTable* Table() {
                                       .extreme = kExtreme,
                                       .softmax = kSoftmax,
                                       .blend = kBlend,
-                                      .gather_sum = kGatherSum,
-                                      .grid_corners = kGridCorners};
+                                      .gather_sum = kGatherSum};
   return &kTable;
 }
 

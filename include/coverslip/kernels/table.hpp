@@ -12,11 +12,11 @@
 #include "coverslip/kernels/extreme.hpp"
 #include "coverslip/kernels/gather_sum.hpp"
 #include "coverslip/kernels/gemm_f32.hpp"
-#include "coverslip/kernels/grid_corners.hpp"
 #include "coverslip/kernels/moments.hpp"
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/reduce.hpp"
+#include "coverslip/kernels/rotary.hpp"
 #include "coverslip/kernels/softmax.hpp"
 #include "coverslip/kernels/unary.hpp"
 
@@ -32,6 +32,7 @@ struct KernelTable {
   DepthwiseF32Kernels depthwise_f32;
   GemmF32Kernels gemm_f32;
   AttentionKernels attention;
+  RotaryKernels rotary;
   PeakKernels peak;
   UnaryKernels unary;
   BinaryKernels binary;
@@ -43,7 +44,6 @@ struct KernelTable {
   SoftmaxKernels softmax;
   BlendKernels blend;
   GatherSumKernels gather_sum;
-  GridCornersKernels grid_corners;
 };
 
 // Those that this CPU runs and that were compiled, best first, never empty.
