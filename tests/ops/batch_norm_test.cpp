@@ -15,6 +15,17 @@ TEST_CASE("BatchNormalization moves and scales each channel, then activates") {
                      Tensor({1, 2, 1, 2}, {3.f, 5.f, 0.f, 0.f})));
 }
 
+TEST_CASE("BatchNormalization of 16-bit floats rounds once, whatever its parameters are") {
+  const Tensor x({1, 1, 2}, {to_float16(1025.f), to_float16(1023.f)});
+  const Tensor scale = list({1.f}), bias = list({to_float16(0.f)}), mean = list({1024.f}), variance = list({0.75f});
+  // Deviation 1, with epsilon 1/4.
+  CHECK(same_numbers(answer("BatchNormalization", {{"epsilon", 0.25f}}, {x, scale, bias, mean, variance}),
+                     Tensor({1, 1, 2}, {to_float16(1.f), to_float16(-1.f)})));
+  CHECK(refusal("BatchNormalization", {},
+                {data(TensorType{DType::i32, {1, 3}}), data({3}), data({3}), data({3}), data({3})}) ==
+        Errc::Unsupported);
+}
+
 TEST_CASE("BatchNormalization refuses parameters of another length, and training") {
   const Operand x = data({1, 3, 2}), good = data({3}), bad = data({2});
   CHECK(refusal("BatchNormalization", {}, {x, good, good, good, bad}) == Errc::BadShape);

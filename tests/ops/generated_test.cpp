@@ -120,8 +120,12 @@ TEST_CASE("generated poolings and resizes agree with the reference") {
 }
 
 TEST_CASE("generated norms and reductions agree with the reference") {
+  check("channel_norm", channel_norm, 350);
+  check("row_norm", row_norm, 350);
+  check("local_norm", local_norm, 100);
   check("softmax", softmax, 300);
   check("reduction", reduction, 600);
+  check("arg_reduction", arg_reduction, 150);
 }
 
 TEST_CASE("generated slices and other moves agree with the reference") {

@@ -71,7 +71,20 @@ TEST_CASE("a mean a thousand times the deviation costs no digits") {
   CHECK(same_numbers(answer("LayerNormalization", with_epsilon(1e-12f), {x, one}), want, 1e-7));
 }
 
+TEST_CASE("LRN divides by a power of the squares of the channels around") {
+  // size 2 sees itself and the next channel; with alpha 2, bias 1 and beta 1 that divides by 1 + both squares.
+  const Attributes next{{"size", Dim{2}}, {"alpha", 2.f}, {"beta", 1.f}};
+  const Tensor x({1, 3, 1}, {1.f, 2.f, -3.f});
+  const Tensor want({1, 3, 1}, {1.f / 6, 2.f / 14, -3.f / 10});
+  CHECK(same_numbers(answer("LRN", next, {x}), want, 1e-7));
+  // size 3 sees one channel on each side; alpha 3, bias 2: 2 + 5, 2 + 14, 2 + 13, and beta 1/2 is a root.
+  const Attributes around{{"size", Dim{3}}, {"alpha", 3.f}, {"bias", 2.f}, {"beta", 0.5f}};
+  const auto root = [](double v) { return static_cast<float>(std::sqrt(v)); };
+  CHECK(same_numbers(answer("LRN", around, {x}), Tensor({1, 3, 1}, {1 / root(7), 2 / root(16), -3 / root(15)}), 1e-6));
+}
+
 TEST_CASE("norms refuse what ONNX has not") {
+  CHECK(refusal("LRN", {}, {data({1, 3, 2})}) == Errc::BadModel);
   const Operand x = data({2, 6, 5}), six = data({6}), four = data({4});
   CHECK(refusal("GroupNormalization", {{"num_groups", Dim{4}}}, {x, six, six}) == Errc::BadShape);
   CHECK(refusal("GroupNormalization", {}, {x, six, six}) == Errc::BadShape);

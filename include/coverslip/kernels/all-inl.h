@@ -14,6 +14,7 @@
 #include "coverslip/kernels/extreme-inl.h"
 #include "coverslip/kernels/gather_sum-inl.h"
 #include "coverslip/kernels/gemm_f32-inl.h"
+#include "coverslip/kernels/grid_corners-inl.h"
 #include "coverslip/kernels/moments-inl.h"
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/pool-inl.h"
@@ -45,7 +46,8 @@ inline const KernelTable* Table() {
                                       .extreme = kExtreme,
                                       .softmax = kSoftmax,
                                       .blend = kBlend,
-                                      .gather_sum = kGatherSum};
+                                      .gather_sum = kGatherSum,
+                                      .grid_corners = kGridCorners};
   return &kTable;
 }
 

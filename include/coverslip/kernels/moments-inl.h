@@ -6,6 +6,7 @@
 #define COVERSLIP_KERNELS_MOMENTS_INL_H_
 #endif
 
+#include "coverslip/kernels/elementary-inl.h"
 #include "coverslip/kernels/moments.hpp"
 #include "coverslip/kernels/reduce-inl.h"
 
@@ -108,7 +109,20 @@ inline void Standardize(const float* x, float* y, size_t n, const Standardizatio
   StandardizeRow<true, true>(x, y, n, by);
 }
 
-inline constexpr MomentKernels kMoments{.along = MomentsAlong, .across = MomentsAcross, .standardize = Standardize};
+inline void Damp(const float* x, const float* bases, float* y, size_t n, float exponent) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  const auto power = hn::Set(d, -exponent);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    hn::StoreU(hn::Mul(hn::LoadU(d, x + i), Exp(d, hn::Mul(power, Log(d, hn::LoadU(d, bases + i))))), d, y + i);
+  if (i == n) return;
+  const auto factor = Exp(d, hn::Mul(power, Log(d, hn::LoadN(d, bases + i, n - i))));
+  hn::StoreN(hn::Mul(hn::LoadN(d, x + i, n - i), factor), d, y + i, n - i);
+}
+
+inline constexpr MomentKernels kMoments{
+    .along = MomentsAlong, .across = MomentsAcross, .standardize = Standardize, .damp = Damp};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -26,6 +26,8 @@ struct MomentKernels {
   void (*across)(const float* x, const Rows& rows, const float* shifts, double* sums, double* squares);
   // x and y may be the same array.
   void (*standardize)(const float* x, float* y, std::size_t n, const Standardization& by);
+  // y = x / bases^exponent, element by element.
+  void (*damp)(const float* x, const float* bases, float* y, std::size_t n, float exponent);
 };
 
 }  // namespace v0

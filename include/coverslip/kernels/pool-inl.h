@@ -180,10 +180,41 @@ inline float MaxSideBySide(const float* x, const PoolTaps& taps) {
   return result;
 }
 
+inline void MaxPlaces(const float* x, float* y, int64_t* places, const PoolTaps& taps, const PoolPlaces& row) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const size_t lanes = hn::Lanes(d);
+  const auto steps = hn::Mul(hn::Iota(di, 0), hn::Set(di, static_cast<int32_t>(row.x_step)));
+  HWY_ALIGN int32_t found[hn::MaxLanes(d)];
+  for (size_t i = 0; i < row.n; i += lanes, x += static_cast<ptrdiff_t>(lanes) * row.x_step) {
+    const size_t n = HWY_MIN(lanes, row.n - i);
+    auto most = hn::Set(d, MaxOfTaps::kFirst);
+    auto at = hn::Set(di, -1);
+    for (size_t a = 0; a < taps.counts[0]; ++a)
+      for (size_t b = 0; b < taps.counts[1]; ++b)
+        for (size_t c = 0; c < taps.counts[2]; ++c) {
+          const ptrdiff_t k[3] = {static_cast<ptrdiff_t>(a), static_cast<ptrdiff_t>(b), static_cast<ptrdiff_t>(c)};
+          const float* tap = x + k[0] * taps.steps[0] + k[1] * taps.steps[1] + k[2] * taps.steps[2];
+          const auto place = k[0] * row.tap_steps[0] + k[1] * row.tap_steps[1] + k[2] * row.tap_steps[2];
+          const auto v = row.x_step == 1 ? hn::LoadN(d, tap, n) : hn::GatherIndexN(d, tap, steps, n);
+          const auto greater = hn::Or(hn::Lt(most, v), hn::AndNot(hn::IsNaN(most), hn::IsNaN(v)));
+          const auto take = hn::Or(greater, hn::RebindMask(d, hn::Lt(at, hn::Zero(di))));
+          most = hn::IfThenElse(take, v, most);
+          at = hn::IfThenElse(hn::RebindMask(di, take), hn::Set(di, static_cast<int32_t>(place)), at);
+        }
+    hn::StoreN(most, d, y + i, n);
+    hn::Store(at, di, found);
+    for (size_t lane = 0; lane < n; ++lane)
+      places[i + lane] =
+          found[lane] < 0 ? -1 : row.first + static_cast<int64_t>(i + lane) * row.place_step + found[lane];
+  }
+}
+
 inline constexpr PoolKernels kPool{.max = {Pool<MaxOfTaps>, MaxSideBySide},
                                    .average = {Pool<SumOfTaps>, AverageSideBySide},
                                    .absolute = {Pool<MagnitudesOfTaps>, MagnitudesSideBySide},
-                                   .norm = {Pool<NormOfTaps>, SquaresSideBySide}};
+                                   .norm = {Pool<NormOfTaps>, SquaresSideBySide},
+                                   .max_places = MaxPlaces};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 namespace coverslip {
 inline namespace v0 {
@@ -25,11 +26,22 @@ struct PoolKernel {
   float (*side_by_side)(const float* x, const PoolTaps& taps);
 };
 
+// n outputs y side by side that have the same taps, x_step elements apart, and where the first of the greatest lies:
+// `first` + i * place_step for the first tap of output i, and from there as far as the taps' own steps say.
+struct PoolPlaces {
+  std::size_t n = 0;
+  std::ptrdiff_t x_step = 1;
+  std::int64_t first = 0, place_step = 0;
+  std::array<std::int32_t, 3> tap_steps{};
+};
+
 struct PoolKernels {
   PoolKernel max;       // NaN if a tap is; ignores the divisor, as the norms do
   PoolKernel average;   // the sum by the divisor
   PoolKernel absolute;  // the sum of magnitudes
   PoolKernel norm;      // the root of the sum of squares
+  // As `max`; without a tap the place is -1.
+  void (*max_places)(const float* x, float* y, std::int64_t* places, const PoolTaps& taps, const PoolPlaces& row);
 };
 
 }  // namespace v0

@@ -12,6 +12,7 @@
 #include "coverslip/kernels/extreme.hpp"
 #include "coverslip/kernels/gather_sum.hpp"
 #include "coverslip/kernels/gemm_f32.hpp"
+#include "coverslip/kernels/grid_corners.hpp"
 #include "coverslip/kernels/moments.hpp"
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/pool.hpp"
@@ -44,6 +45,7 @@ struct KernelTable {
   SoftmaxKernels softmax;
   BlendKernels blend;
   GatherSumKernels gather_sum;
+  GridCornersKernels grid_corners;
 };
 
 // Those that this CPU runs and that were compiled, best first, never empty.

@@ -3,12 +3,13 @@
 #include "coverslip/ops/elementwise.hpp"
 #include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/nest.hpp"
+#include "coverslip/ops/norms/numbers.hpp"
 
 namespace coverslip::inline v0::ops {
 
 inline Types batch_norm_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 5, 5);
-  want_dtype(node, in, DType::f32);
+  want_all_float(node, in);
   if (node.attr<Dim>("training_mode", 0) != 0)
     throw Error(Errc::Unsupported, node.label(), "training_mode is set; export the model for inference");
   if (in[0].shape.rank() < 2)
@@ -32,10 +33,10 @@ inline void batch_norm(const Node& node, Inputs in, Outputs out) {
   const Epilogue epilogue = epilogue_of(node);
   const double epsilon = epsilon_of(node);
   for_each(out[0].held(), [&](const Index& at) {
-    const auto parameter = [&](std::size_t i) { return double{*in[i].as<float>({at[1]})}; };
-    const double x = *in[0].as<float>(at);
-    const double y = (x - parameter(3)) / std::sqrt(parameter(4) + epsilon) * parameter(1) + parameter(2);
-    *out[0].as<float>(at) = static_cast<float>(activate(epilogue, y));
+    const auto parameter = [&](std::size_t i) { return get_number(in[i], {at[1]}); };
+    const double y =
+        (get_number(in[0], at) - parameter(3)) / std::sqrt(parameter(4) + epsilon) * parameter(1) + parameter(2);
+    put_number(out[0], at, activate(epilogue, y));
   });
 }
 
@@ -43,28 +44,33 @@ inline void batch_norm(const Node& node, Inputs in, Outputs out) {
 inline void batch_norm_magnitudes(const Node& node, Inputs in, Outputs out) {
   const double epsilon = epsilon_of(node);
   for_each(out[0].held(), [&](const Index& at) {
-    const auto size = [&](std::size_t i) { return std::abs(double{*in[i].as<float>({at[1]})}); };
-    const double x = std::abs(double{*in[0].as<float>(at)});
-    *out[0].as<float>(at) = static_cast<float>((x + size(3)) / std::sqrt(size(4) + epsilon) * size(1) + size(2));
+    const auto size = [&](std::size_t i) { return std::abs(get_number(in[i], {at[1]})); };
+    const double x = std::abs(get_number(in[0], at));
+    put_number(out[0], at, (x + size(3)) / std::sqrt(size(4) + epsilon) * size(1) + size(2));
   });
 }
 
-inline Tensor inverse_deviation(const Tensor& variance, float epsilon) {
+inline float inverse_deviation(float variance, float epsilon) {
+  return static_cast<float>(1 / std::sqrt(double{variance} + double{epsilon}));
+}
+
+inline Tensor inverse_deviations(const Tensor& variance, float epsilon) {
   Tensor inverse(variance.type());
   const auto from = variance.values<float>();
   const auto to = inverse.values<float>();
-  for (std::size_t c = 0; c < to.size(); ++c)
-    to[c] = static_cast<float>(1 / std::sqrt(double{from[c]} + double{epsilon}));
+  for (std::size_t c = 0; c < to.size(); ++c) to[c] = inverse_deviation(from[c], epsilon);
   return inverse;
 }
 
-inline void run_batch_norm(const AffineKernels& kernels, const Epilogue& epilogue, Inputs in, View& y, const Box& box,
-                           std::byte* scratch) {
+// Without `epsilon` the variance has been packed as inverse deviations.
+inline void run_batch_norm(const AffineKernels& kernels, const Epilogue& epilogue, std::optional<float> epsilon,
+                           Inputs in, View& y, const Box& box, std::byte* scratch) {
   if (box.shape().elements() == 0) return;
   const Index first{box[1].begin};
   auto* scale = reinterpret_cast<float*>(scratch);
-  const float *given = in[1].as<float>(first), *inverse = in[4].as<float>(first);
-  for (Dim c = 0; c < box[1].extent(); ++c) scale[c] = given[c] * inverse[c];
+  const float *given = in[1].as<float>(first), *last = in[4].as<float>(first);
+  for (Dim c = 0; c < box[1].extent(); ++c)
+    scale[c] = given[c] * (epsilon ? inverse_deviation(last[c], *epsilon) : last[c]);
 
   Index channel(box.rank(), 0);
   channel[1] = 1;
@@ -81,22 +87,26 @@ inline void run_batch_norm(const AffineKernels& kernels, const Epilogue& epilogu
 
 inline std::vector<Step> plan_batch_norm(const Node& node, const Types& in, Constants constants,
                                          const PlanContext& context) {
-  if (constants[4] == nullptr) return {};
+  for (const TensorType& type : in)
+    if (type.dtype != DType::f32) return {};
   const float epsilon = epsilon_of(node);
+  const bool packed = constants[4] != nullptr;
   Step step{.kernel = "affine",
             .cuts = any_axis(in[0].shape.rank()),
             .scratch_bytes = in[1].bytes(),
             .nanoseconds = pass_nanoseconds(2 * in[0].bytes()),
             .in_place = 0,
-            .run = [kernels = context.kernels.affine, epilogue = epilogue_of(node)](Inputs x, Outputs y, const Box& box,
-                                                                                    std::byte* scratch) {
-              run_batch_norm(kernels, epilogue, x, y[0], box, scratch);
+            .run = [kernels = context.kernels.affine, epilogue = epilogue_of(node),
+                    added = packed ? std::nullopt : std::optional(epsilon)](Inputs x, Outputs y, const Box& box,
+                                                                            std::byte* scratch) {
+              run_batch_norm(kernels, epilogue, added, x, y[0], box, scratch);
             }};
   auto candidates = in_each_layout(5, 1, std::move(step));
+  if (!packed) return candidates;
   const std::string packing = "inverse_deviation_" + std::to_string(std::bit_cast<std::uint32_t>(epsilon));
   for (Step& candidate : candidates)
     candidate.inputs[4] = {.packing = packing,
-                           .pack = [epsilon](const Tensor& var) { return inverse_deviation(var, epsilon); }};
+                           .pack = [epsilon](const Tensor& var) { return inverse_deviations(var, epsilon); }};
   return candidates;
 }
 
@@ -106,6 +116,10 @@ inline double batch_norm_tolerance(const Node& node, const Types&) {
   const Epilogue epilogue = epilogue_of(node);
   const double steepness = 1 + std::abs(double{epilogue.alpha});
   return epilogue.activation == Activation::Sigmoid ? 16 * 0x1p-24 : 8 * steepness * 0x1p-24;
+}
+
+inline std::optional<Graph> expand_batch_norm(const Node& node, const Types& in, Constants constants) {
+  return widened(node, in, batch_norm_type(node, in, constants));
 }
 
 inline std::vector<Case> batch_norm_cases() {
@@ -127,6 +141,14 @@ inline std::vector<Case> batch_norm_cases() {
                           with({1, 64, 56, 56}, {{"activation", "Relu"}}, true)};
   for (const char* activation : {"LeakyRelu", "Clip", "Sigmoid", "HardSigmoid"})
     cases.push_back(with({1, 18, 3, 5}, {{"activation", activation}}));
+  cases.push_back(with({2, 19, 3, 4}, {}));
+  cases.back().operands[4].kind = Operand::Kind::Data;
+  for (const DType dtype : {DType::f16, DType::bf16}) {
+    cases.push_back(with({2, 3, 5, 2}, {}));
+    cases.back().operands[0] = data(TensorType{dtype, {2, 3, 5, 2}});
+    cases.back().operands[1] = data(TensorType{dtype, {3}});
+    cases.back().operands[2] = data(TensorType{dtype, {3}});
+  }
   return cases;
 }
 
@@ -138,7 +160,8 @@ inline constexpr OpDef kBatchNorm[] = {
      .plan = plan_batch_norm,
      .tolerance = batch_norm_tolerance,
      .magnitudes = batch_norm_magnitudes,
-     .cases = batch_norm_cases},
+     .cases = batch_norm_cases,
+     .expand = expand_batch_norm},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -4,13 +4,15 @@
 #include "coverslip/ops/norms/group_norm.hpp"
 #include "coverslip/ops/norms/layer_norm.hpp"
 #include "coverslip/ops/norms/lp_norm.hpp"
+#include "coverslip/ops/norms/lrn.hpp"
 #include "coverslip/ops/registry.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 
 inline constexpr Family kNormsFamilies[] = {
-    ops::kBatchNorm, ops::kBlockMoments, ops::kGroupNorm, ops::kLayerNorm, ops::kLpNorm, ops::kNormParameters,
+    ops::kBatchNorm, ops::kBlockMoments, ops::kGroupNorm,      ops::kLayerNorm,
+    ops::kLpNorm,    ops::kLrn,          ops::kNormParameters,
 };
 extern constinit const Group kNorms{"norms", kNormsFamilies};
 

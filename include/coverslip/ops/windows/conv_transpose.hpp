@@ -144,8 +144,9 @@ inline std::vector<Phase> phases_of(const Node& node, const Types& in, const Ker
     Phase& phase = phases.emplace_back();
     IndirectConv& conv = phase.conv;
     conv.channels = x[1];
-    conv.kernel = kernels.gemm_f32.run;
-    conv.tile_rows = kernels.gemm_f32.rows;
+    conv.depthwise = groups > 1 && groups == x[1] && w[1] == 1;
+    conv.kernel = conv.depthwise ? kernels.depthwise_f32.run : kernels.gemm_f32.run;
+    conv.tile_rows = conv.depthwise ? kernels.depthwise_f32.rows : kernels.gemm_f32.rows;
     conv.epilogue = epilogue_of(node);
     phase.taps = {0};
     for (std::size_t i = 0; i < windows.size(); ++i) {
@@ -156,7 +157,9 @@ inline std::vector<Phase> phases_of(const Node& node, const Types& in, const Ker
         for (const Dim tap : along) all.push_back(before * windows[i].taps + tap);
       phase.taps = all;
     }
-    conv.panels = {groups, w[1], conv.taps() * (x[1] / groups), static_cast<Dim>(kernels.gemm_f32.columns)};
+    conv.panels = conv.depthwise
+                      ? Panels{1, x[1], conv.taps(), static_cast<Dim>(kernels.depthwise_f32.columns)}
+                      : Panels{groups, w[1], conv.taps() * (x[1] / groups), static_cast<Dim>(kernels.gemm_f32.columns)};
     phase.weights = weights;
     weights += conv.panels.floats();
   });
@@ -164,7 +167,8 @@ inline std::vector<Phase> phases_of(const Node& node, const Types& in, const Ker
 }
 
 inline std::string packing_of(const std::vector<Phase>& phases) {
-  std::string name = "conv_transpose, " + to_string(phases[0].conv.panels) + ", taps";
+  std::string name = std::string(phases[0].conv.depthwise ? "depthwise " : "") + "conv_transpose, " +
+                     to_string(phases[0].conv.panels) + ", taps";
   for (const Phase& phase : phases) {
     for (const Dim tap : phase.taps) name += " " + std::to_string(tap);
     name += ";";
@@ -180,6 +184,7 @@ inline FillWeights conv_transpose_weights(const Node& node, const Types& in, con
       const Panels& panels = phase.conv.panels;
       panels.fill(weights, packed + phase.weights, [&](Dim group, Dim k, Dim row) {
         const Dim tap = phase.taps[static_cast<std::size_t>(row / inputs)];
+        if (phase.conv.depthwise) return k * taps + tap;
         return ((group * inputs + row % inputs) * panels.columns + k) * taps + tap;
       });
     }
@@ -239,7 +244,7 @@ inline std::vector<Case> conv_transpose_cases() {
       {{1, 3, 4, 4}, {3, 5, 3, 3}, {{"auto_pad", std::string("SAME_UPPER")}, {"strides", Dims{2, 2}}}, false},
       {{1, 3, 4, 4}, {3, 5, 3, 3}, {{"output_shape", Dims{8, 9}}, {"strides", Dims{2, 2}}}, false},
       {{1, 3, 4, 4}, {3, 5, 1, 2}, {{"auto_pad", std::string("SAME_LOWER")}, {"strides", Dims{3, 2}}}, false},
-      {{1, 8, 3, 4}, {8, 1, 3, 3}, {{"group", Dim{8}}, {"strides", Dims{2, 2}}, {"output_padding", Dims{1, 0}}}},
+      {{1, 19, 3, 4}, {19, 1, 3, 3}, {{"group", Dim{19}}, {"strides", Dims{2, 2}}, {"output_padding", Dims{1, 0}}}},
       {{1, 3, 7}, {3, 4, 4}, {{"strides", Dims{2}}, {"pads", Dims{1, 1}}, {"activation", std::string("Sigmoid")}}},
       {{1, 2, 2, 3, 2}, {2, 3, 2, 2, 2}, {{"strides", Dims{2, 2, 2}}}},
   };

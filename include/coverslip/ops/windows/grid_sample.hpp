@@ -114,82 +114,122 @@ void grid_sample(const Node& node, Inputs in, Outputs out) {
 
 inline constexpr std::size_t kGridBlock = 64;  // places whose corners are worked out before the channels are sampled
 
-inline std::size_t grid_scratch_bytes(const GridSampling& sampling, bool together) {
-  const std::size_t corners = sampling.most_corners();
-  return together ? corners * (sizeof(float*) + sizeof(float))
-                  : corners * kGridBlock * (sizeof(std::int32_t) + sizeof(float));
-}
+// The corners of a block of samples, in scratch: offsets from the first element of a map, and weights.
+class GridBlock {
+ public:
+  static std::size_t bytes(const GridSampling& sampling) {
+    return sampling.most_corners() *
+           (kGridBlock * (sizeof(std::int32_t) + sizeof(float)) + sizeof(float*) + sizeof(float));
+  }
 
-// Calls f(place of the output, coordinates of the grid, step to the next ones, places along the last axis).
+  GridBlock(const GridSampling& sampling, const GridCornersKernels& kernels, const View& x, std::byte* scratch)
+      : corners(sampling.most_corners()),
+        from(reinterpret_cast<const float**>(scratch)),
+        places(reinterpret_cast<std::int32_t*>(from + corners)),
+        weights(reinterpret_cast<float*>(places + corners * kGridBlock)),
+        mixed(weights + corners * kGridBlock),
+        sampling_(sampling),
+        strides_(x.strides()) {
+    bool vectors = sampling.mode != GridMode::Cubic && sampling.axes <= lines_.size();
+    for (std::size_t i = 0; i < sampling.axes && vectors; ++i) {
+      const GridAxis& axis = sampling.along[i];
+      lines_[i] = {static_cast<std::int32_t>(axis.inputs), static_cast<std::int32_t>(strides_[i + 2]),
+                   axis.align_corners, axis.padding == GridPadding::Border};
+      vectors = axis.padding != GridPadding::Reflection && axis.inputs > 0;
+    }
+    if (vectors) run_ = sampling.mode == GridMode::Nearest ? kernels.nearest : kernels.linear;
+  }
+
+  void fill(const float* coordinates, Dim step, std::size_t n) {
+    if (run_ != nullptr) return run_(coordinates, step, lines_.data(), sampling_.axes, n, places, weights, kGridBlock);
+    for (std::size_t i = 0; i < n; ++i, coordinates += step) {
+      const auto taps = sampling_.taps(coordinates);
+      std::size_t k = for_each_corner(std::span(taps).first(sampling_.axes), strides_.begin() + 2,
+                                      [&](std::size_t corner, Dim offset, double weight) {
+                                        places[corner * kGridBlock + i] = static_cast<std::int32_t>(offset);
+                                        weights[corner * kGridBlock + i] = static_cast<float>(weight);
+                                      });
+      for (; k < corners; ++k) {
+        places[k * kGridBlock + i] = 0;
+        weights[k * kGridBlock + i] = 0;
+      }
+    }
+  }
+
+  // The corners of sample i that count, as `from` and `mixed`. Says how many.
+  std::size_t corners_of(std::size_t i, const float* first) {
+    std::size_t count = 0;
+    for (std::size_t k = 0; k < corners; ++k) {
+      if (weights[k * kGridBlock + i] == 0) continue;
+      from[count] = first + places[k * kGridBlock + i];
+      mixed[count++] = weights[k * kGridBlock + i];
+    }
+    return count;
+  }
+
+  const std::size_t corners;
+  const float** const from;
+  std::int32_t* const places;
+  float* const weights;
+  float* const mixed;
+
+ private:
+  const GridSampling& sampling_;
+  const Index strides_;
+  std::array<GridLine, 3> lines_{};
+  GridCornersKernels::Run run_ = nullptr;  // null: one sample at a time
+};
+
+// Calls f(first output of a block, coordinates of the grid, step to the next ones, samples).
 template <class F>
-void for_each_grid_row(const View& grid, const Box& box, const F& f) {
+void for_each_grid_block(const View& grid, const Box& box, const F& f) {
   if (box.shape().elements() == 0) return;
   const std::size_t last = box.rank() - 1;
   Box rows = box;
   rows[1].end = rows[1].begin + 1;
   rows[last].end = rows[last].begin + 1;
-  for_each(rows, [&](const Index& at) {
-    Index place{at[0]};
+  for_each(rows, [&](const Index& row) {
+    Index place{row[0]}, at = row;
     for (std::size_t axis = 2; axis < at.rank(); ++axis) place.push_back(at[axis]);
     place.push_back(0);
-    f(at, grid.as<float>(place), grid.strides()[last - 1], box[last].extent());
-  });
-}
-
-inline void run_grid_sample_planar(const GridSampling& sampling, const GatherSumKernels& gather, const View& x,
-                                   const View& grid, View& y, const Box& box, std::byte* scratch) {
-  const std::size_t corners = sampling.most_corners();
-  auto* const places = reinterpret_cast<std::int32_t*>(scratch);
-  auto* const weights = reinterpret_cast<float*>(places + corners * kGridBlock);
-  for_each_grid_row(grid, box, [&](const Index& row, const float* coordinates, Dim step, Dim n) {
-    Index at = row, plane(row.rank(), 0);
-    plane[0] = row[0];
-    for (Dim first = 0; first < n; first += static_cast<Dim>(kGridBlock)) {
-      const std::size_t count = std::min(kGridBlock, static_cast<std::size_t>(n - first));
-      for (std::size_t i = 0; i < count; ++i, coordinates += step) {
-        const auto taps = sampling.taps(coordinates);
-        std::size_t k = for_each_corner(std::span(taps).first(sampling.axes), x.strides().begin() + 2,
-                                        [&](std::size_t corner, Dim offset, double weight) {
-                                          places[corner * kGridBlock + i] = static_cast<std::int32_t>(offset);
-                                          weights[corner * kGridBlock + i] = static_cast<float>(weight);
-                                        });
-        for (; k < corners; ++k) {
-          places[k * kGridBlock + i] = 0;
-          weights[k * kGridBlock + i] = 0;
-        }
-      }
-      at[row.rank() - 1] = row[row.rank() - 1] + first;
-      for (Dim c = box[1].begin; c < box[1].end; ++c) {
-        at[1] = plane[1] = c;
-        if (x.shape().elements() > 0)
-          gather.run(x.as<float>(plane), places, weights, corners, kGridBlock, y.as<float>(at), count);
-        else
-          std::fill_n(y.as<float>(at), count, 0.0f);
-      }
+    const float* coordinates = grid.as<float>(place);
+    const Dim step = grid.strides()[last - 1];
+    while (at[last] < box[last].end) {
+      const Dim n = std::min(static_cast<Dim>(kGridBlock), box[last].end - at[last]);
+      f(std::as_const(at), coordinates, step, static_cast<std::size_t>(n));
+      at[last] += n;
+      coordinates += n * step;
     }
   });
 }
 
-inline void run_grid_sample_together(const GridSampling& sampling, const BlendKernels& blend, const View& x,
-                                     const View& grid, View& y, const Box& box, std::byte* scratch) {
-  auto* const from = reinterpret_cast<const float**>(scratch);
-  auto* const weights = reinterpret_cast<float*>(from + sampling.most_corners());
+inline void run_grid_sample(const GridSampling& sampling, bool together, const KernelTable& kernels, const View& x,
+                            const View& grid, View& y, const Box& box, std::byte* scratch) {
+  GridBlock block(sampling, kernels.grid_corners, x, scratch);
+  const std::size_t last = box.rank() - 1;
+  const bool empty = x.shape().elements() == 0;
   const auto channels = static_cast<std::size_t>(box[1].extent());
-  for_each_grid_row(grid, box, [&](const Index& row, const float* coordinates, Dim step, Dim n) {
-    Index picture(row.rank(), 0);
-    picture[0] = row[0];
-    picture[1] = row[1];
-    const float* first = x.shape().elements() > 0 ? x.as<float>(picture) : nullptr;
-    float* to = y.as<float>(row);
-    for (Dim i = 0; i < n; ++i, coordinates += step, to += y.strides()[row.rank() - 1]) {
-      const auto taps = sampling.taps(coordinates);
-      const std::size_t count = for_each_corner(std::span(taps).first(sampling.axes), x.strides().begin() + 2,
-                                                [&](std::size_t corner, Dim offset, double weight) {
-                                                  from[corner] = first + offset;
-                                                  weights[corner] = static_cast<float>(weight);
-                                                });
+  for_each_grid_block(grid, box, [&](const Index& first, const float* coordinates, Dim step, std::size_t n) {
+    Index at = first, map(first.rank(), 0);
+    map[0] = first[0];
+    map[1] = first[1];
+    if (!empty) block.fill(coordinates, step, n);
+    if (!together) {
+      for (Dim c = box[1].begin; c < box[1].end; ++c) {
+        at[1] = map[1] = c;
+        if (empty)
+          std::fill_n(y.as<float>(at), n, 0.0f);
+        else
+          kernels.gather_sum.run(x.as<float>(map), block.places, block.weights, block.corners, kGridBlock,
+                                 y.as<float>(at), n);
+      }
+      return;
+    }
+    float* to = y.as<float>(at);
+    for (std::size_t i = 0; i < n; ++i, to += y.strides()[last]) {
+      const std::size_t count = empty ? 0 : block.corners_of(i, x.as<float>(map));
       if (count > 0)
-        blend.run(from, weights, count, to, channels);
+        kernels.blend.run(block.from, block.mixed, count, to, channels);
       else
         std::fill_n(to, channels, 0.0f);
     }
@@ -208,34 +248,31 @@ inline std::vector<Step> plan_grid_sample(const Node& node, const Types& in, Con
   const double elements = static_cast<double>(type.shape.elements()),
                places = elements / static_cast<double>(std::max<Dim>(type.shape[1], 1));
   std::vector<Step> candidates;
+  const bool vectors = sampling.mode != GridMode::Cubic && sampling.along[0].padding != GridPadding::Reflection;
   for (const Layout layout : kLayouts) {
     const bool together = layout == Layout::ChannelsLast;
-    Step step{.kernel = "grid_sample",
-              .inputs = {{layout}, {Layout::Planar}},
-              .outputs = {layout},
-              .cuts = any_axis(type.shape.rank()),
-              .scratch_bytes = grid_scratch_bytes(sampling, together),
-              .nanoseconds = pass_nanoseconds(type.bytes() + in[1].bytes()) + places * (20 + 2 * corners) +
-                             elements * corners / (together ? 8 : 3),
-              .run = {}};
-    if (together)
-      step.run = [sampling, blend = context.kernels.blend](Inputs x, Outputs y, const Box& box, std::byte* scratch) {
-        run_grid_sample_together(sampling, blend, x[0], x[1], y[0], box, scratch);
-      };
-    else
-      step.run = [sampling, gather = context.kernels.gather_sum](Inputs x, Outputs y, const Box& box,
-                                                                 std::byte* scratch) {
-        run_grid_sample_planar(sampling, gather, x[0], x[1], y[0], box, scratch);
-      };
-    candidates.push_back(std::move(step));
+    candidates.push_back({.kernel = "grid_sample",
+                          .inputs = {{layout}, {Layout::Planar}},
+                          .outputs = {layout},
+                          .cuts = any_axis(type.shape.rank()),
+                          .scratch_bytes = GridBlock::bytes(sampling),
+                          .nanoseconds = pass_nanoseconds(type.bytes() + in[1].bytes()) +
+                                         places * corners * (vectors ? 0.3 : 4) + (together ? 10 * places : 0) +
+                                         elements * corners / (together ? 8 : 3),
+                          .run = [sampling, together, kernels = &context.kernels](Inputs x, Outputs y, const Box& box,
+                                                                                  std::byte* scratch) {
+                            run_grid_sample(sampling, together, *kernels, x[0], x[1], y[0], box, scratch);
+                          }});
   }
   return candidates;
 }
 
-// The weight of each corner is rounded, and so are its product and the sum; then the reference.
+// The weight of each corner is a rounded product of rounded ones; then its product and the sum are, and the reference.
 inline double grid_sample_tolerance(const Node& node, const Types& in) {
   const GridSampling sampling(node, in[0].shape);
-  return sampling.mode == GridMode::Nearest ? 0 : static_cast<double>(sampling.most_corners() + 3) * 0x1p-24;
+  return sampling.mode == GridMode::Nearest
+             ? 0
+             : static_cast<double>(sampling.most_corners() + 2 * sampling.axes + 2) * 0x1p-24;
 }
 
 inline std::vector<Case> grid_sample_cases() {

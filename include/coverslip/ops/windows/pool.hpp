@@ -79,36 +79,74 @@ void for_each_stretch(const Pooling& pooling, const Range& outputs, const F& f) 
   for (Dim o = end; o < outputs.end; ++o) f(Range{o, o + 1});
 }
 
-inline void run_pool(const PoolKernel& kernel, const Pooling& pooling, const View& x, View& y, const Box& box) {
+// What the outputs of a stretch have in common.
+struct PoolWork {
+  Index to, from;  // the first output, and its first tap
+  PoolTaps taps{};
+  bool any = true;   // there are taps
+  double count = 1;  // what an average is divided by
+};
+
+// Calls f(work, pixels) for each stretch of the box; `together`: for all channels at once.
+template <class F>
+void for_each_pool_work(const Pooling& pooling, const View& x, bool together, const Box& box, const F& f) {
   if (box.shape().elements() == 0) return;
   const std::size_t axes = pooling.axes, last = axes + 1;
-  const bool side_by_side = y.strides()[1] == 1 && x.strides()[1] == 1;
-  PoolRow row{.channels = side_by_side ? static_cast<std::size_t>(box[1].extent()) : 1,
-              .x_step = x.strides()[last] * pooling.windows[axes - 1].stride,
-              .y_step = y.strides()[last]};
   Box heads = box;
   heads[last].end = heads[last].begin + 1;
-  if (side_by_side) heads[1].end = heads[1].begin + 1;
+  if (together) heads[1].end = heads[1].begin + 1;
   for_each(heads, [&](const Index& head) {
     for_each_stretch(pooling, box[last], [&](const Range& stretch) {
-      Index to = head, from = head;
-      to[last] = stretch.begin;
-      PoolTaps taps;
-      double count = 1;
-      bool any = true;
+      PoolWork work{.to = head, .from = head};
+      work.to[last] = stretch.begin;
       for (std::size_t i = 0; i < axes; ++i) {
-        const Range inside = pooling.inside(i, to[i + 2]);
-        taps.counts[i + 3 - axes] = static_cast<std::size_t>(inside.extent());
-        taps.steps[i + 3 - axes] = x.strides()[i + 2] * pooling.windows[i].dilation;
-        from[i + 2] = pooling.windows[i].place(to[i + 2], inside.begin);
-        any = any && inside.extent() > 0;
-        count *= static_cast<double>(pooling.counted(i, to[i + 2]));
+        const Dim o = work.to[i + 2];
+        const Range inside = pooling.inside(i, o);
+        work.taps.counts[i + 3 - axes] = static_cast<std::size_t>(inside.extent());
+        work.taps.steps[i + 3 - axes] = x.strides()[i + 2] * pooling.windows[i].dilation;
+        work.from[i + 2] = pooling.windows[i].place(o, inside.begin);
+        work.any = work.any && inside.extent() > 0;
+        work.count *= static_cast<double>(pooling.counted(i, o));
       }
-      if (!any) taps.counts = {0, 0, 0};
-      row.pixels = static_cast<std::size_t>(stretch.extent());
-      const float* source = any ? x.as<float>(from) : y.as<float>(to);  // not read without taps
-      kernel.run(source, y.as<float>(to), taps, row, static_cast<float>(std::max(count, 1.0)));
+      if (!work.any) work.taps.counts = {0, 0, 0};
+      f(work, static_cast<std::size_t>(stretch.extent()));
     });
+  });
+}
+
+inline void run_pool(const PoolKernel& kernel, const Pooling& pooling, const View& x, View& y, const Box& box) {
+  const std::size_t last = pooling.axes + 1;
+  const bool together = y.strides()[1] == 1 && x.strides()[1] == 1;
+  PoolRow row{.channels = together ? static_cast<std::size_t>(box[1].extent()) : 1,
+              .x_step = x.strides()[last] * pooling.windows[pooling.axes - 1].stride,
+              .y_step = y.strides()[last]};
+  for_each_pool_work(pooling, x, together, box, [&](const PoolWork& work, std::size_t pixels) {
+    row.pixels = pixels;
+    const float* source = work.any ? x.as<float>(work.from) : y.as<float>(work.to);  // not read without taps
+    kernel.run(source, y.as<float>(work.to), work.taps, row, static_cast<float>(std::max(work.count, 1.0)));
+  });
+}
+
+// With the output Indices.
+inline void run_max_pool_places(const PoolKernels& kernels, const Pooling& pooling, const PlaceRule& places,
+                                Layout layout, const View& x, Outputs y, const Box& box) {
+  const std::size_t axes = pooling.axes, last = axes + 1;
+  const bool together = layout == Layout::ChannelsLast;
+  const Dim stride = pooling.windows[axes - 1].stride;
+  PoolPlaces row{.n = together ? static_cast<std::size_t>(box[1].extent()) : 1};
+  row.x_step = together ? 1 : stride * x.strides()[last];
+  row.place_step = together ? places.steps[1] : stride * places.steps[last];
+  for (std::size_t i = 0; i < axes; ++i)
+    row.tap_steps[i + 3 - axes] = static_cast<std::int32_t>(pooling.windows[i].dilation * places.steps[i + 2]);
+  for_each_pool_work(pooling, x, together, box, [&](PoolWork work, std::size_t pixels) {
+    if (!together) row.n = pixels;
+    for (std::size_t pixel = 0; pixel < (together ? pixels : 1); ++pixel) {
+      float* to = y[0].as<float>(work.to);
+      row.first = places.place(work.from);
+      kernels.max_places(work.any ? x.as<float>(work.from) : to, to, y[1].as<std::int64_t>(work.to), work.taps, row);
+      ++work.to[last];
+      work.from[last] += stride;
+    }
   });
 }
 
@@ -118,6 +156,33 @@ inline const PoolKernel* pool_kernel(const Node& node, const PoolKernels& kernel
   if (node.op.ends_with("AveragePool")) return &kernels.average;
   const double p = norm_power(node);
   return p == 1 ? &kernels.absolute : p == 2 ? &kernels.norm : nullptr;
+}
+
+// MaxPool with Indices, or of integers.
+inline std::vector<Step> max_pool_places_steps(const Node& node, const Types& in, Step step, double reads,
+                                               const PlanContext& context) {
+  const Pooling pooling(node, in[0].shape);
+  const PlaceRule places(node, in[0].shape);
+  step.kernel = "max_pool_places";
+  const bool vectors = in[0].dtype == DType::f32 && node.outputs.size() > 1 &&
+                       places.steps[1] <= std::numeric_limits<std::int32_t>::max();
+  if (!vectors) {
+    step.nanoseconds += 20 * reads;  // one number at a time
+    step.run = [pooling, places](Inputs x, Outputs y, const Box& box, std::byte*) {
+      run_max_pool_places(pooling, places, x[0], y, box);
+    };
+    return in_each_layout(1, node.outputs.size(), std::move(step));
+  }
+  auto candidates = in_each_layout(1, node.outputs.size(), std::move(step));
+  for (Step& candidate : candidates) {
+    const Layout layout = candidate.outputs[0];
+    candidate.nanoseconds += (layout == Layout::Planar ? 4 : 2) * reads;
+    candidate.run = [kernels = context.kernels.pool, pooling, places, layout](Inputs x, Outputs y, const Box& box,
+                                                                              std::byte*) {
+      run_max_pool_places(kernels, pooling, places, layout, x[0], y, box);
+    };
+  }
+  return candidates;
 }
 
 inline std::vector<Step> plan_pool(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
@@ -132,14 +197,8 @@ inline std::vector<Step> plan_pool(const Node& node, const Types& in, Constants 
   step.nanoseconds = pass_nanoseconds(in[0].bytes() + type.bytes()) + reads;
   for (std::size_t axis = 2; axis < type.shape.rank(); ++axis) step.cuts.push_back({axis});
   step.cuts.push_back({1});
-  if (in[0].dtype != DType::f32 || node.outputs.size() > 1) {
-    step.kernel = "max_pool_places";
-    step.nanoseconds += 20 * reads;  // one number at a time
-    step.run = [pooling, places = PlaceRule(node, in[0].shape)](Inputs x, Outputs y, const Box& box, std::byte*) {
-      run_max_pool_places(pooling, places, x[0], y, box);
-    };
-    return in_each_layout(1, node.outputs.size(), std::move(step));
-  }
+  if (in[0].dtype != DType::f32 || node.outputs.size() > 1)
+    return max_pool_places_steps(node, in, step, reads, context);
   if (kernel == nullptr) return {};
   step.kernel = node.op == "MaxPool" ? "max_pool" : node.op == "LpPool" ? "lp_pool" : "average_pool";
   step.run = [kernel = *kernel, pooling](Inputs x, Outputs y, const Box& box, std::byte*) {
