@@ -47,17 +47,23 @@ add_library(coverslip_engine STATIC $<TARGET_OBJECTS:coverslip_objects>)
 # itself. Else a program's file compiled with, say, -mavx2 could lend the engine its copy of one, which an old CPU
 # cannot run.
 set(objects $<TARGET_OBJECTS:coverslip_objects>)
+set(language "${PROJECT_BINARY_DIR}/generated/language.cpp")
+file(CONFIGURE OUTPUT "${language}" CONTENT "// Generated: programs in C are linked as C++, because CMake sees this file.\n")
 check_linker_flag(CXX -Wl,--force-group-allocation COVERSLIP_LINKER_MERGES)
 if(COVERSLIP_LINKER_MERGES AND CMAKE_OBJCOPY AND CMAKE_EXECUTABLE_FORMAT STREQUAL "ELF" AND NOT COVERSLIP_SANITIZE)
+  set(for_target "")
+  if(CMAKE_CXX_COMPILER_TARGET)
+    set(for_target "--target=${CMAKE_CXX_COMPILER_TARGET}")
+  endif()
   set(merged "${PROJECT_BINARY_DIR}/generated/coverslip.o")
   add_custom_command(OUTPUT "${merged}" DEPENDS coverslip_objects ${objects} COMMAND_EXPAND_LISTS VERBATIM
     COMMENT "Merging the objects of libcoverslip.a"
-    COMMAND "${CMAKE_CXX_COMPILER}" -r -nostdlib -Wl,--force-group-allocation -o "${merged}" ${objects}
+    COMMAND "${CMAKE_CXX_COMPILER}" ${for_target} -r -nostdlib -Wl,--force-group-allocation -o "${merged}" ${objects}
     COMMAND "${CMAKE_OBJCOPY}" --wildcard --localize-hidden -G coverslip_* -G _ZN9coverslip2v0* -G _ZNK9coverslip2v0*
             -G _ZT?N9coverslip2v05ErrorE "${merged}")
   set(objects "${merged}")
 endif()
-add_library(coverslip STATIC ${objects})
+add_library(coverslip STATIC "${language}" ${objects})
 add_library(coverslip_shared SHARED $<TARGET_OBJECTS:coverslip_objects>)
 add_library(coverslip::static ALIAS coverslip)
 add_library(coverslip::shared ALIAS coverslip_shared)

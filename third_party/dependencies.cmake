@@ -72,9 +72,12 @@ if(NOT TARGET hwy::hwy AND TARGET hwy)
 endif()
 if(NOT TARGET hwy::hwy)
   coverslip_get_debs()
-  set(COVERSLIP_HWY_PRIVATE DEBS)
   find_package(hwy 1.2 CONFIG REQUIRED NO_DEFAULT_PATH PATHS "${COVERSLIP_THIRD_PARTY_DIR}/usr"
                "${COVERSLIP_THIRD_PARTY_DIR}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/cmake/hwy")
+endif()
+cmake_path(IS_PREFIX COVERSLIP_THIRD_PARTY_DIR "${hwy_DIR}" NORMALIZE coverslip_hwy_of_debs)   # also when CMake runs again
+if(coverslip_hwy_of_debs)
+  set(COVERSLIP_HWY_PRIVATE DEBS)
 endif()
 
 # Sets `found` to whether the stb_image.h in a folder is new enough.

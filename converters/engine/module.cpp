@@ -9,7 +9,6 @@
 #include <mutex>
 
 #include "arrays.hpp"
-#include "coverslip/ops/registry.hpp"
 
 namespace coverslip::python {
 namespace {
@@ -245,13 +244,7 @@ NB_MODULE(_engine, module) {
     for (const Target target : cpu.targets) targets.append(to_string(target));
     return nb::make_tuple(targets, cpu.cores, cpu.allowed, cpu.quota, cpu.threads);
   });
-  module.def("operators", [] {
-    std::vector<std::string> names;
-    for_each_op([&](const OpDef& op) {
-      if (!is_internal(op)) names.emplace_back(op.name);
-    });
-    return names;
-  });
+  module.def("operators", operators);
 }
 
 }  // namespace coverslip::python

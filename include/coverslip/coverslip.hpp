@@ -143,5 +143,8 @@ struct Cpu {
 };
 Cpu cpu();
 
+// What a file may hold, by ONNX's names.
+std::vector<std::string> operators();
+
 }  // namespace v0
 }  // namespace coverslip

@@ -3,6 +3,7 @@
 #include "coverslip/coverslip.hpp"
 #include "coverslip/graph/graph.hpp"
 #include "coverslip/graph/pack_store.hpp"
+#include "coverslip/ops/registry.hpp"
 #include "coverslip/run/out_of_memory.hpp"
 
 namespace coverslip {
@@ -28,6 +29,14 @@ struct Model::State {
   std::vector<Port> inputs, outputs;
   std::size_t weight_bytes = 0;
 };
+
+std::vector<std::string> operators() {
+  std::vector<std::string> names;
+  for_each_op([&](const OpDef& op) {
+    if (!is_internal(op)) names.emplace_back(op.name);
+  });
+  return names;
+}
 
 Model::Model(Graph graph) : state_(or_out_of_memory([&] { return std::make_shared<State>(std::move(graph)); })) {}
 
