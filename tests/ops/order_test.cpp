@@ -14,10 +14,22 @@ std::int64_t place(const char* op, const Tensor& x, Dim last = 0) {
   return y.values<std::int64_t>()[0];
 }
 
-// Values and Indices.
+// Values and Indices, as the reference and every candidate make them.
 std::vector<Tensor> top(const Tensor& x, std::int64_t k, Attributes attributes = {}) {
   const Case c{"TopK", std::move(attributes), {given(x), given(integers({k}))}, false, 2};
-  return Sample(*find_op(c.op), c).references();
+  const Sample sample(*find_op(c.op), c);
+  std::vector<Tensor> want = sample.references();
+  const Box all(want[0].shape());
+  for (const KernelTable* kernels : supported_kernels())
+    for (const Step& step : sample.candidates(*kernels)) {
+      INFO(kernels->name);
+      Buffer values = sample.make_output(step, all, Room::Padded);
+      std::list<Buffer> places = sample.make_others(step, Room::Padded);
+      sample.run(step, sample.feed(step, all, Room::Padded).views, values.view, places, all);
+      CHECK(same_elements(values.view, want[0].view(), all));
+      CHECK(same_elements(places.front().view, want[1].view(), all));
+    }
+  return want;
 }
 
 Tensor running(const char* op, const Tensor& x, std::int64_t axis, Dim exclusive = 0, Dim reverse = 0) {
@@ -70,6 +82,16 @@ TEST_CASE("TopK gives the best first, and of equals the first") {
   const Tensor rows({2, 2}, {1.f, 8.f, 3.f, 2.f});
   CHECK(same_numbers(top(rows, 1, {{"axis", Dim{0}}})[0], Tensor({1, 2}, {3.f, 8.f})));
   CHECK(top(x, 0)[0].shape() == Shape{0});
+  // Those that are better stand late, at the ends of vectors and past them.
+  Tensor many({DType::f32, {101}});
+  std::int64_t place = 0;
+  for (float& each : many.values<float>()) each = -1 - static_cast<float>(place++ % 7);
+  many.values<float>()[31] = 5;
+  many.values<float>()[32] = kNaN;
+  many.values<float>()[100] = 6;
+  CHECK(same_numbers(top(many, 4)[0], list({kNaN, 6.f, 5.f, -1.f})));
+  CHECK(same_numbers(top(many, 4)[1], integers({32, 100, 31, 0})));
+  CHECK(same_numbers(top(many, 3, {{"largest", Dim{0}}})[1], integers({6, 13, 20})));
   CHECK(same_numbers(answer("TopK", {}, {x, integers({2})}), list({5.f, 4.f})));
 }
 
@@ -81,6 +103,17 @@ TEST_CASE("CumSum adds up to each place, without it where exclusive, from the en
   CHECK(same_numbers(running("CumSum", x, -1, 1, 1), list({5.f, 3.f, 0.f})));
   CHECK(same_numbers(running("CumSum", Tensor({2, 2}, {1.f, 2.f, 3.f, 4.f}), 0), Tensor({2, 2}, {1.f, 2.f, 4.f, 6.f})));
   CHECK(same_numbers(running("CumSum", list({INT32_MAX, 1}), 0), list({INT32_MAX, INT32_MIN})));
+}
+
+TEST_CASE("running sums go on in wider numbers, and NaN and infinity spread from where they stand") {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  CHECK(same_numbers(running("CumSum", list({16777216.f, 1.f, 1.f}), 0), list({16777216.f, 16777216.f, 16777218.f})));
+  CHECK(same_numbers(running("CumProd", list({kMost, 2.f, 0.25f}), 0), list({kMost, kInfinity, kMost / 2})));
+  const Tensor columns({3, 3}, {1.f, kNaN, kInfinity, 2.f, 1.f, 1.f, 3.f, 1.f, -kInfinity});
+  CHECK(same_numbers(running("CumSum", columns, 0),
+                     Tensor({3, 3}, {1.f, kNaN, kInfinity, 3.f, kNaN, kInfinity, 6.f, kNaN, kNaN})));
+  CHECK(same_numbers(running("CumSum", columns, 0, 1, 1),
+                     Tensor({3, 3}, {5.f, 2.f, -kInfinity, 3.f, 1.f, -kInfinity, 0.f, 0.f, 0.f})));
 }
 
 TEST_CASE("CumProd multiplies up to each place") {

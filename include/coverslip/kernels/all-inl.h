@@ -19,7 +19,6 @@
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/pool-inl.h"
 #include "coverslip/kernels/reduce-inl.h"
-#include "coverslip/kernels/rotary-inl.h"
 #include "coverslip/kernels/softmax-inl.h"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/kernels/unary-inl.h"
@@ -35,7 +34,6 @@ inline const KernelTable* Table() {
                                       .depthwise_f32 = kDepthwiseF32,
                                       .gemm_f32 = kGemmF32,
                                       .attention = kAttention,
-                                      .rotary = kRotary,
                                       .peak = kPeak,
                                       .unary = kUnary,
                                       .binary = kBinary,

@@ -1,4 +1,5 @@
-// Code of the kernels that say where the most or the least of some numbers stands, once per target.
+// Code of the kernels that say where the most or the least of some numbers stands, or what is beyond a number, once per
+// target.
 #if defined(COVERSLIP_KERNELS_EXTREME_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COVERSLIP_KERNELS_EXTREME_INL_H_
 #undef COVERSLIP_KERNELS_EXTREME_INL_H_
@@ -81,7 +82,29 @@ inline size_t ExtremeAlong(const float* x, size_t n, Extreme which) {
   return best;
 }
 
-inline constexpr ExtremeKernels kExtreme{.along = ExtremeAlong, .across = ExtremeAcross};
+template <class V>
+HWY_INLINE auto IsMore(V a, V b) {
+  return hn::Or(hn::Gt(a, b), hn::AndNot(hn::IsNaN(b), hn::IsNaN(a)));
+}
+
+inline size_t FirstBeyond(const float* x, size_t n, float than, bool least) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  const auto bound = hn::Set(d, than);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto v = hn::LoadU(d, x + i);
+    const intptr_t found = hn::FindFirstTrue(d, least ? IsMore(bound, v) : IsMore(v, bound));
+    if (found >= 0) return i + static_cast<size_t>(found);
+  }
+  if (i == n) return n;
+  const auto v = hn::LoadN(d, x + i, n - i);
+  const auto beyond = hn::And(least ? IsMore(bound, v) : IsMore(v, bound), hn::FirstN(d, n - i));
+  const intptr_t found = hn::FindFirstTrue(d, beyond);
+  return found >= 0 ? i + static_cast<size_t>(found) : n;
+}
+
+inline constexpr ExtremeKernels kExtreme{.along = ExtremeAlong, .across = ExtremeAcross, .beyond = FirstBeyond};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

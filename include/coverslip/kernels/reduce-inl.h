@@ -103,12 +103,36 @@ void TermsAcross(const float* x, const Rows& rows, double* results, const float*
   for (; row < rows.count; ++row, x += rows.x_step) RowsAcross<kTerm, 1>(x, 0, rows.n, results, shift);
 }
 
+template <Term kTerm>
+void RunningTerms(const float* x, const Rows& rows, double* results, float* y, bool exclusive) {
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<float, decltype(d)> df;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t row = 0; row < rows.count; ++row, x += rows.x_step, y += rows.y_step)
+    for (size_t c = 0; c < rows.n; c += lanes) {
+      const size_t count = HWY_MIN(lanes, rows.n - c);
+      const bool full = count == lanes;
+      const auto before = full ? hn::LoadU(d, results + c) : hn::LoadN(d, results + c, count);
+      const auto term = hn::PromoteTo(d, full ? hn::LoadU(df, x + c) : hn::LoadN(df, x + c, count));
+      const auto after = JoinTerms<kTerm>(before, term);
+      const auto kept = hn::DemoteTo(df, exclusive ? before : after);
+      if (full) {
+        hn::StoreU(after, d, results + c);
+        hn::StoreU(kept, df, y + c);
+      } else {
+        hn::StoreN(after, d, results + c, count);
+        hn::StoreN(kept, df, y + c, count);
+      }
+    }
+}
+
 inline constexpr ReduceKernels kReduce{
     .along = {TermsAlong<Term::Plain>, TermsAlong<Term::Absolute>, TermsAlong<Term::Square>,
               TermsAlong<Term::Exponential>, TermsAlong<Term::Factor>, TermsAlong<Term::Most>, TermsAlong<Term::Least>},
     .across = {TermsAcross<Term::Plain>, TermsAcross<Term::Absolute>, TermsAcross<Term::Square>,
                TermsAcross<Term::Exponential>, TermsAcross<Term::Factor>, TermsAcross<Term::Most>,
-               TermsAcross<Term::Least>}};
+               TermsAcross<Term::Least>},
+    .running = {RunningTerms<Term::Plain>, RunningTerms<Term::Factor>}};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -20,6 +20,9 @@ struct ReduceKernels {
   // Joins the terms of one row after another to `results`, one for each column. shift: one for each column; only
   // Exponential reads it.
   void (*across[kTerms])(const float* x, const Rows& rows, double* results, const float* shift);
+  // Joins the terms of rows, Plain (0) or Factor (1), one row after another to `results`, one for each column; y gets
+  // them after each row, or before it where it is left out (exclusive). x and y may be the same array.
+  void (*running[2])(const float* x, const Rows& rows, double* results, float* y, bool exclusive);
 };
 
 }  // namespace v0

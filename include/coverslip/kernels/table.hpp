@@ -17,7 +17,6 @@
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/reduce.hpp"
-#include "coverslip/kernels/rotary.hpp"
 #include "coverslip/kernels/softmax.hpp"
 #include "coverslip/kernels/unary.hpp"
 
@@ -33,7 +32,6 @@ struct KernelTable {
   DepthwiseF32Kernels depthwise_f32;
   GemmF32Kernels gemm_f32;
   AttentionKernels attention;
-  RotaryKernels rotary;
   PeakKernels peak;
   UnaryKernels unary;
   BinaryKernels binary;

@@ -52,34 +52,53 @@ bool ranks_before(const Ranked<T>& a, const Ranked<T>& b, bool largest) {
   return a.value == b.value ? a.place < b.place : (a.value > b.value) == largest;
 }
 
+// The first place from i on of what comes before the worst; n: there is none.
+template <class T>
+Dim next_better(const ExtremeKernels& kernels, const TopK& top, const T* x, Dim i, Dim n, const Ranked<T>& worst) {
+  if constexpr (std::is_same_v<T, float>) {
+    return i + static_cast<Dim>(kernels.beyond(x + i, static_cast<std::size_t>(n - i), worst.value, !top.largest));
+  } else {
+    while (i < n && !ranks_before({x[i], i}, worst, top.largest)) ++i;
+    return i;
+  }
+}
+
 // A heap of the best so far, the worst of them on top; most numbers are only compared with that.
-template <class T, class F>
-void rank(const TopK& top, Dim n, Ranked<T>* best, const F& number) {
+template <class T>
+void rank(const ExtremeKernels& kernels, const TopK& top, const T* x, Dim n, Ranked<T>* best) {
+  if (top.k == 0) return;
   const auto before = [&](const Ranked<T>& a, const Ranked<T>& b) { return ranks_before(a, b, top.largest); };
   Ranked<T>* end = best + top.k;
-  for (Dim i = 0; i < top.k; ++i) best[i] = {number(i), i};
+  for (Dim i = 0; i < top.k; ++i) best[i] = {x[i], i};
   std::make_heap(best, end, before);
-  for (Dim i = top.k; i < n && top.k > 0; ++i) {
-    const Ranked<T> next{number(i), i};
-    if (!before(next, *best)) continue;
+  for (Dim i = top.k; (i = next_better(kernels, top, x, i, n, *best)) < n; ++i) {
     std::pop_heap(best, end, before);
-    *(end - 1) = next;
+    *(end - 1) = {x[i], i};
     std::push_heap(best, end, before);
   }
   std::sort_heap(best, end, before);
 }
 
+// Scratch: the best, then a line whose numbers do not lie side by side.
 template <class T>
-void run_top_k(const TopK& top, const View& x, Outputs y, const Box& box, std::byte* scratch) {
+std::size_t top_k_scratch(const TopK& top, const Shape& x) {
+  return sizeof(Ranked<T>) * static_cast<std::size_t>(top.k) + sizeof(T) * static_cast<std::size_t>(x[top.axis]);
+}
+
+template <class T>
+void run_top_k(const ExtremeKernels& kernels, const TopK& top, const View& x, Outputs y, const Box& box,
+               std::byte* scratch) {
   if (box.shape().elements() == 0) return;
   auto* best = reinterpret_cast<Ranked<T>*>(scratch);
+  T* copy = reinterpret_cast<T*>(best + top.k);
   Box heads = box;
   heads[top.axis] = {0, 1};
   const Dim step = x.strides()[top.axis], n = x.shape()[top.axis];
   const Dim value_step = y[0].strides()[top.axis], place_step = y[1].strides()[top.axis];
   for_each(heads, [&](const Index& at) {
     const T* from = x.as<T>(at);
-    rank(top, n, best, [&](Dim i) { return from[i * step]; });
+    for (Dim i = 0; step != 1 && i < n; ++i) copy[i] = from[i * step];
+    rank(kernels, top, step == 1 ? from : copy, n, best);
     T* values = y[0].as<T>(at);
     auto* places = y[1].as<std::int64_t>(at);
     for (Dim i = 0; i < top.k; ++i) {
@@ -110,7 +129,8 @@ inline void top_k(const Node& node, Inputs in, Outputs out) {
   });
 }
 
-inline std::vector<Step> plan_top_k(const Node& node, const Types& in, Constants constants, const PlanContext&) {
+inline std::vector<Step> plan_top_k(const Node& node, const Types& in, Constants constants,
+                                    const PlanContext& context) {
   const TopK top = top_k_of(node, in, constants);
   std::vector<Step> candidates;
   if (is_half(in[0].dtype)) return candidates;
@@ -118,19 +138,21 @@ inline std::vector<Step> plan_top_k(const Node& node, const Types& in, Constants
   std::erase_if(cuts, [&](const Cut& cut) { return cut.axis == top.axis; });
   visit(in[0].dtype, [&]<class T>(T) {
     if constexpr (std::is_integral_v<T> || std::is_same_v<T, float>)
-      candidates = in_each_layout(2, 2,
-                                  {.kernel = "top_k",
-                                   .cuts = cuts,
-                                   .scratch_bytes = sizeof(Ranked<T>) * static_cast<std::size_t>(top.k),
-                                   .nanoseconds = kScatterSlowdown * pass_nanoseconds(2 * in[0].bytes()),
-                                   .needed =
-                                       [in, axis = top.axis](const Box& output) {
-                                         Box box = output;
-                                         box[axis] = {0, in[0].shape[axis]};
-                                         return std::vector<Box>{box, Box(in[1].shape)};
-                                       },
-                                   .run = [top](Inputs x, Outputs y, const Box& box,
-                                                std::byte* scratch) { run_top_k<T>(top, x[0], y, box, scratch); }});
+      candidates =
+          in_each_layout(2, 2,
+                         {.kernel = "top_k",
+                          .cuts = cuts,
+                          .scratch_bytes = top_k_scratch<T>(top, in[0].shape),
+                          .nanoseconds = kScatterSlowdown * pass_nanoseconds(2 * in[0].bytes()),
+                          .needed =
+                              [in, axis = top.axis](const Box& output) {
+                                Box box = output;
+                                box[axis] = {0, in[0].shape[axis]};
+                                return std::vector<Box>{box, Box(in[1].shape)};
+                              },
+                          .run = [top, kernels = context.kernels.extreme](
+                                     Inputs x, Outputs y, const Box& box,
+                                     std::byte* scratch) { run_top_k<T>(kernels, top, x[0], y, box, scratch); }});
   });
   return candidates;
 }
@@ -149,6 +171,9 @@ inline std::vector<Case> top_k_cases() {
           with(floats({2, 3, 37}), 7, {{"largest", Dim{0}}}),
           with(floats({100}), 100, {{"sorted", Dim{0}}}),
           with(floats({5, 3}), 0, {{"axis", Dim{0}}}),
+          with(floats({0, 4}), 2),
+          with(floats({3, 0}), 0),
+          with(floats({1}), 1),
           with(floats({2, 3, 4}), 1, {{"axis", Dim{-2}}, {"largest", Dim{0}}}),
           with({DType::f16, {2, 9}}, 4),
           with({DType::bf16, {2, 9}}, 4),
