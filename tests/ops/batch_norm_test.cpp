@@ -15,6 +15,12 @@ TEST_CASE("BatchNormalization moves and scales each channel, then activates") {
                      Tensor({1, 2, 1, 2}, {3.f, 5.f, 0.f, 0.f})));
 }
 
+TEST_CASE("BatchNormalization takes a list as one channel") {
+  CHECK(same_numbers(answer("BatchNormalization", {{"epsilon", 1.f}},
+                            {list({3.f, 5.f, 1.f}), list({2.f}), list({1.f}), list({1.f}), list({3.f})}),
+                     list({3.f, 5.f, 1.f})));
+}
+
 TEST_CASE("BatchNormalization of 16-bit floats rounds once, whatever its parameters are") {
   const Tensor x({1, 1, 2}, {to_float16(1025.f), to_float16(1023.f)});
   const Tensor scale = list({1.f}), bias = list({to_float16(0.f)}), mean = list({1024.f}), variance = list({0.75f});

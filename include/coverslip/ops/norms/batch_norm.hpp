@@ -1,4 +1,5 @@
-// BatchNormalization with known statistics: X [N,C,...], then scale, B, mean and var, all [C]. May carry an activation.
+// BatchNormalization with known statistics: X [N,C,...], or [N] of one channel, then scale, B, mean and var, all [C]. May
+// carry an activation.
 #pragma once
 #include "coverslip/ops/elementwise.hpp"
 #include "coverslip/ops/fused.hpp"
@@ -7,23 +8,26 @@
 
 namespace coverslip::inline v0::ops {
 
+inline Range normed_channels(const Box& x) { return x.rank() < 2 ? Range{0, 1} : x[1]; }
+inline Dim normed_channel(const Index& at) { return at.rank() < 2 ? 0 : at[1]; }
+
 inline Types batch_norm_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 5, 5);
   want_all_float(node, in);
   if (node.attr<Dim>("training_mode", 0) != 0)
     throw Error(Errc::Unsupported, node.label(), "training_mode is set; export the model for inference");
-  if (in[0].shape.rank() < 2)
+  if (in[0].shape.rank() < 1)
     throw Error(Errc::BadShape, node.label(), "input is ", in[0].shape, ", N x C x ... wanted");
+  const Dim channels = normed_channels(Box(in[0].shape)).extent();
   for (std::size_t i = 1; i < 5; ++i)
-    if (in[i].shape != Shape{in[0].shape[1]})
-      throw Error(Errc::BadShape, node.label(), "input ", i, " is ", in[i].shape, ", ", in[0].shape[1],
-                  " channels wanted");
+    if (in[i].shape != Shape{channels})
+      throw Error(Errc::BadShape, node.label(), "input ", i, " is ", in[i].shape, ", ", channels, " channels wanted");
   epilogue_of(node);
   return {in[0]};
 }
 
 inline std::vector<Box> batch_norm_needed(const Node&, const Types&, const Box& output) {
-  const Box channels{output[1]};
+  const Box channels{normed_channels(output)};
   return {output, channels, channels, channels, channels};
 }
 
@@ -33,7 +37,7 @@ inline void batch_norm(const Node& node, Inputs in, Outputs out) {
   const Epilogue epilogue = epilogue_of(node);
   const double epsilon = epsilon_of(node);
   for_each(out[0].held(), [&](const Index& at) {
-    const auto parameter = [&](std::size_t i) { return get_number(in[i], {at[1]}); };
+    const auto parameter = [&](std::size_t i) { return get_number(in[i], {normed_channel(at)}); };
     const double y =
         (get_number(in[0], at) - parameter(3)) / std::sqrt(parameter(4) + epsilon) * parameter(1) + parameter(2);
     put_number(out[0], at, activate(epilogue, y));
@@ -44,7 +48,7 @@ inline void batch_norm(const Node& node, Inputs in, Outputs out) {
 inline void batch_norm_magnitudes(const Node& node, Inputs in, Outputs out) {
   const double epsilon = epsilon_of(node);
   for_each(out[0].held(), [&](const Index& at) {
-    const auto size = [&](std::size_t i) { return std::abs(get_number(in[i], {at[1]})); };
+    const auto size = [&](std::size_t i) { return std::abs(get_number(in[i], {normed_channel(at)})); };
     const double x = std::abs(get_number(in[0], at));
     put_number(out[0], at, (x + size(3)) / std::sqrt(size(4) + epsilon) * size(1) + size(2));
   });
@@ -66,14 +70,15 @@ inline Tensor inverse_deviations(const Tensor& variance, float epsilon) {
 inline void run_batch_norm(const AffineKernels& kernels, const Epilogue& epilogue, std::optional<float> epsilon,
                            Inputs in, View& y, const Box& box, std::byte* scratch) {
   if (box.shape().elements() == 0) return;
-  const Index first{box[1].begin};
+  const Range channels = normed_channels(box);
+  const Index first{channels.begin};
   auto* scale = reinterpret_cast<float*>(scratch);
   const float *given = in[1].as<float>(first), *last = in[4].as<float>(first);
-  for (Dim c = 0; c < box[1].extent(); ++c)
+  for (Dim c = 0; c < channels.extent(); ++c)
     scale[c] = given[c] * (epsilon ? inverse_deviation(last[c], *epsilon) : last[c]);
 
   Index channel(box.rank(), 0);
-  channel[1] = 1;
+  if (box.rank() > 1) channel[1] = 1;
   Nest<3> nest(box.shape(), {in[0].strides(), channel, y.strides()});
   nest.want_unit_strides();
   const bool single = nest.inner().strides[1] == 0 || nest.inner().extent == 1;
@@ -124,10 +129,10 @@ inline std::optional<Graph> expand_batch_norm(const Node& node, const Types& in,
 
 inline std::vector<Case> batch_norm_cases() {
   const auto with = [](const Shape& x, Attributes attributes, bool bench = false) {
-    Tensor variance({DType::f32, {x[1]}});
+    const Shape c{normed_channels(Box(x)).extent()};
+    Tensor variance({DType::f32, c});
     float v = 0.04f;
     for (float& each : variance.values<float>()) each = v = v > 3 ? v - 2.9f : v + 0.31f;
-    const Shape c{x[1]};
     return Case{"BatchNormalization",
                 std::move(attributes),
                 {data(x), weights(c), weights(c), weights(c), given(std::move(variance))},
@@ -136,6 +141,9 @@ inline std::vector<Case> batch_norm_cases() {
   std::vector<Case> cases{with({2, 3, 5, 7}, {}),
                           with({1, 33, 3, 3}, {{"epsilon", 0.01f}}),
                           with({3, 17}, {}),
+                          with({19}, {}),
+                          with({0, 3, 4}, {}),
+                          with({2, 3, 0}, {}),
                           with({2, 5, 9}, {{"activation", "Relu"}}),
                           with({1, 6, 3, 2, 5}, {{"activation", "Relu"}}),
                           with({1, 64, 56, 56}, {{"activation", "Relu"}}, true)};

@@ -217,6 +217,7 @@ inline std::vector<Case> mvn_cases() {
           {op, {}, {far_from_zero({2, 3, 5, 70})}},
           {op, axes({1, 2}), {far_from_zero({2, 9, 37})}},
           {op, {}, {data(TensorType{DType::f16, {2, 3, 5, 7}})}},
+          {op, axes({1}), {data(TensorType{DType::bf16, {2, 5, 3}})}},
           {op, {}, {data({2, 0, 5, 7})}},
           {op, {}, {data({4, 16, 128, 128})}, true}};
 }
