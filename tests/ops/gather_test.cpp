@@ -100,6 +100,22 @@ TEST_CASE("ScatterElements puts each update where its index says along the axis"
                      list<std::uint8_t>({4, 107})));
 }
 
+TEST_CASE(
+    "ScatterElements is cut along all axes but the one along which it looks, ScatterND along those of its slices") {
+  const auto cut_axes = [](const Case& c) {
+    const Sample sample(*find_op(c.op), c);
+    const std::vector<Step> candidates = sample.candidates(*supported_kernels().front());
+    std::vector<std::size_t> axes;
+    for (const Cut& cut : candidates.at(0).cuts) axes.push_back(cut.axis);
+    std::ranges::sort(axes);
+    return axes;
+  };
+  const Operand indices = data(TensorType{DType::i64, {2, 1, 4}}), tuple = data(TensorType{DType::i64, {5, 1}});
+  CHECK(cut_axes({"ScatterElements", along(1), {data({2, 3, 4}), indices, data({2, 1, 4})}}) ==
+        std::vector<std::size_t>{0, 2});
+  CHECK(cut_axes({"ScatterND", {}, {data({2, 3, 4}), tuple, data({5, 3, 4})}}) == std::vector<std::size_t>{1, 2});
+}
+
 TEST_CASE("a reduction keeps what is not a number") {
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
   for (const char* how : {"add", "mul", "max", "min"}) {

@@ -82,6 +82,40 @@ TEST_CASE("DynamicQuantizeLinear makes a range that holds 0") {
   CHECK(same_numbers(answer("DynamicQuantizeLinear", {}, {list({0.f, 0.f})}), bytes({2}, {0, 0})));
 }
 
+TEST_CASE("DynamicQuantizeLinear tells the scale and the zero point it took") {
+  struct Made {
+    std::vector<Tensor> outputs;
+    float scale() const { return outputs[1].values<float>()[0]; }
+    int zero() const { return outputs[2].values<std::uint8_t>()[0]; }
+  };
+  const auto made = [](const Tensor& x) {
+    const Case c{.op = "DynamicQuantizeLinear", .operands = {given(x)}, .outputs = 3};
+    Made all{Sample(*find_op(c.op), c).references()};
+    CHECK(all.outputs[1].type() == TensorType{DType::f32, {}});
+    CHECK(all.outputs[2].type() == TensorType{DType::u8, {}});
+    return all;
+  };
+  const auto about = [](double scale) { return doctest::Approx(scale).epsilon(0x1p-22); };
+  // From -3 to 2: 5 / 255 a step, and 0 stands 3 * 51 steps from the least.
+  const Made both = made(list({0.f, 2.f, -3.f, -2.5f, 1.34f, 0.5f}));
+  CHECK(both.scale() == about(5.0 / 255));
+  CHECK(both.zero() == 153);
+  CHECK(same_numbers(both.outputs[0], bytes({6}, {153, 255, 0, 26, 221, 179})));
+  // All below 0, so that the range ends there; all above, so that it begins there.
+  const Made below = made(list({-1.f, -2.1f, -4.f})), above = made(Tensor({2, 2}, {1.f, 2.1f, 4.f, 1.5f}));
+  CHECK(below.scale() == about(4.0 / 255));
+  CHECK(below.zero() == 255);
+  CHECK(same_numbers(below.outputs[0], bytes({3}, {191, 121, 0})));
+  CHECK(above.scale() == about(4.0 / 255));
+  CHECK(above.zero() == 0);
+  CHECK(same_numbers(above.outputs[0], bytes({2, 2}, {64, 134, 255, 96})));
+  // Nothing but 0, or nothing at all.
+  for (const Tensor& none : {list({0.f, -0.f}), Tensor(TensorType{DType::f32, {0}})}) {
+    CHECK(made(none).scale() == 1);
+    CHECK(made(none).zero() == 0);
+  }
+}
+
 TEST_CASE("MatMulInteger subtracts zero points of rows and columns") {
   const Tensor a = bytes({2, 3}, {11, 7, 3, 10, 6, 2}), b = bytes({3, 2}, {1, 4, 2, 5, 3, 6});
   CHECK(same_numbers(answer("MatMulInteger", {}, {a, b, bytes({1}, {12}), bytes({1}, {0})}),

@@ -1,10 +1,8 @@
-// The group of operators `matrices`: products of matrices, sums of products, and attention.
+// The group of operators `matrices`: products of matrices, and attention.
 #pragma once
 #include "coverslip/ops/matrices/attention_cases.hpp"
-#include "coverslip/ops/matrices/einsum.hpp"
 #include "coverslip/ops/matrices/gemm.hpp"
 #include "coverslip/ops/matrices/matmul.hpp"
-#include "coverslip/ops/matrices/rotary.hpp"
 #include "coverslip/ops/registry.hpp"
 
 namespace coverslip {
@@ -12,9 +10,7 @@ inline namespace v0 {
 
 inline constexpr Family kMatricesFamilies[] = {
     ops::kAttention,
-    ops::kEinsum,
     ops::kGemm,
-    ops::kRotary,
 };
 extern constinit const Group kMatrices{"matrices", kMatricesFamilies};
 
