@@ -1,6 +1,7 @@
 // The elementary functions against those of the standard library in double, over floats of all magnitudes.
 #include <bit>
 #include <cmath>
+#include <random>
 
 #include "coverslip/kernels/table.hpp"
 #include "support.hpp"
@@ -84,5 +85,60 @@ TEST_CASE("exp, log, tanh and erf are good to four units in the last place, and 
                   !(std::isnan(same[i]) && std::isnan(y[i]));
       CHECK(differ == 0);
     }
+  }
+}
+
+TEST_CASE("powers are good to one unit in the last place, and have the same bits on every target") {
+  std::mt19937 random(1);
+  std::vector<float> x, y;
+  const auto any = [&] { return std::bit_cast<float>(static_cast<std::uint32_t>(random())); };
+  std::uniform_real_distribution<float> size(-20, 20);
+  for (int i = 0; i < 60000; ++i) {
+    x.push_back(i % 3 == 0 ? any() : std::exp2(size(random)));
+    y.push_back(i % 5 == 0 ? any() : i % 5 == 1 ? std::round(size(random)) : size(random));
+    if (i % 7 == 0) x.back() = -x.back();
+  }
+  const auto powers = [&](const KernelTable& kernels) {
+    std::vector<float> z(x.size());
+    kernels.binary.find(BinaryOp::Pow, Element::f32)(x.data(), y.data(), z.data(),
+                                                     {.rows = {.count = 1, .n = x.size()}});
+    return z;
+  };
+  const std::vector<float> same = powers(*supported_kernels().back());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    CAPTURE(x[i]);
+    CAPTURE(y[i]);
+    REQUIRE(error_of(same[i], std::pow(double{x[i]}, double{y[i]})) <= 1);
+  }
+  for (const KernelTable* kernels : supported_kernels()) {
+    INFO(kernels->name);
+    const std::vector<float> z = powers(*kernels);
+    std::size_t differ = 0;
+    for (std::size_t i = 0; i < z.size(); ++i) differ += z[i] != same[i] && !(std::isnan(z[i]) && std::isnan(same[i]));
+    CHECK(differ == 0);
+  }
+}
+
+TEST_CASE("16-bit floats are widened and narrowed as core/half.hpp does it, on every target") {
+  std::vector<std::uint16_t> halves(1 << 16);
+  for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<std::uint16_t>(i);
+  const std::vector<float> floats = floats_of_all_kinds(4093);
+  for (const KernelTable* kernels : supported_kernels()) {
+    INFO(kernels->name);
+    std::vector<float> wide(halves.size()), wide_b(halves.size());
+    kernels->half.widen_f16(halves.data(), wide.data(), halves.size());
+    kernels->half.widen_bf16(halves.data(), wide_b.data(), halves.size());
+    std::size_t differ = 0;
+    for (std::size_t i = 0; i < halves.size(); ++i) {
+      differ += std::bit_cast<std::uint32_t>(wide[i]) != std::bit_cast<std::uint32_t>(to_float(Float16{halves[i]}));
+      differ += std::bit_cast<std::uint32_t>(wide_b[i]) != std::bit_cast<std::uint32_t>(to_float(BFloat16{halves[i]}));
+    }
+    CHECK(differ == 0);
+    std::vector<std::uint16_t> narrow(floats.size()), narrow_b(floats.size());
+    kernels->half.narrow_f16(floats.data(), narrow.data(), floats.size());
+    kernels->half.narrow_bf16(floats.data(), narrow_b.data(), floats.size());
+    for (std::size_t i = 0; i < floats.size(); ++i)
+      differ += narrow[i] != to_float16(floats[i]).bits || narrow_b[i] != to_bfloat16(floats[i]).bits;
+    CHECK(differ == 0);
   }
 }

@@ -90,8 +90,32 @@ TEST_CASE("infinity is taken as the formulas take it") {
   CHECK(same_numbers(answer("Softsign", {}, {x}), list({kNaN, kNaN})));
 }
 
-TEST_CASE("activations refuse what is not f32") {
-  CHECK(refusal("Relu", {}, {data(TensorType{DType::i32, {2}})}) == Errc::Unsupported);
+TEST_CASE("Relu and Clip take integers as they are") {
+  CHECK(same_numbers(answer("Relu", {}, {integers({-3, 0, (std::int64_t{1} << 62) + 1})}),
+                     integers({0, 0, (std::int64_t{1} << 62) + 1})));
+  CHECK(same_numbers(
+      answer("Clip", {}, {list<std::uint8_t>({0, 7, 255}), list<std::uint8_t>({5}), list<std::uint8_t>({9})}),
+      list<std::uint8_t>({5, 7, 9})));
+  CHECK(same_numbers(answer("Clip", {}, {list<std::int8_t>({-128, 7}), Tensor(), list<std::int8_t>({-1})}),
+                     list<std::int8_t>({-128, -1})));
+  CHECK(same_numbers(answer("Shrink", {{"lambd", 1.5f}, {"bias", 1.f}}, {list<std::int32_t>({-4, -1, 1, 4})}),
+                     list<std::int32_t>({-3, 0, 0, 3})));
+}
+
+TEST_CASE("16-bit floats are computed in f32 and rounded once") {
+  const Tensor x({3}, {to_float16(-1.f), to_float16(0.5f), to_float16(65504.f)});
+  const Tensor y = answer("LeakyRelu", {{"alpha", 0.1f}}, {x});
+  CHECK(to_float(y.values<Float16>()[0]) == to_float(to_float16(-0.1f)));
+  CHECK(to_float(y.values<Float16>()[2]) == 65504.f);
+  const Tensor b({2}, {to_bfloat16(3.f), to_bfloat16(-3.f)});
+  CHECK(to_float(answer("Sigmoid", {}, {b}).values<BFloat16>()[0]) == to_float(to_bfloat16(0.95257413f)));
+}
+
+TEST_CASE("activations refuse types that they do not have") {
+  CHECK(refusal("Elu", {}, {data(TensorType{DType::i32, {2}})}) == Errc::Unsupported);
+  CHECK(refusal("Relu", {}, {data(TensorType{DType::u8, {2}})}) == Errc::Unsupported);
+  CHECK(refusal("Clip", {}, {data(TensorType{DType::i32, {2}}), data(TensorType{DType::f32, {}})}) ==
+        Errc::Unsupported);
   CHECK(refusal("Relu", {}, {data({2}), data({2})}) == Errc::BadModel);
   CHECK(refusal("Relu", {}, {absent()}) == Errc::BadModel);
 }

@@ -15,10 +15,12 @@
 #include "coverslip/kernels/gather_sum-inl.h"
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "coverslip/kernels/grid_corners-inl.h"
+#include "coverslip/kernels/half-inl.h"
 #include "coverslip/kernels/moments-inl.h"
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/pool-inl.h"
 #include "coverslip/kernels/reduce-inl.h"
+#include "coverslip/kernels/select-inl.h"
 #include "coverslip/kernels/softmax-inl.h"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/kernels/unary-inl.h"
@@ -45,7 +47,9 @@ inline const KernelTable* Table() {
                                       .softmax = kSoftmax,
                                       .blend = kBlend,
                                       .gather_sum = kGatherSum,
-                                      .grid_corners = kGridCorners};
+                                      .grid_corners = kGridCorners,
+                                      .half = kHalf,
+                                      .select = kSelect};
   return &kTable;
 }
 

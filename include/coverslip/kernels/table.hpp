@@ -13,10 +13,12 @@
 #include "coverslip/kernels/gather_sum.hpp"
 #include "coverslip/kernels/gemm_f32.hpp"
 #include "coverslip/kernels/grid_corners.hpp"
+#include "coverslip/kernels/half.hpp"
 #include "coverslip/kernels/moments.hpp"
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/reduce.hpp"
+#include "coverslip/kernels/select.hpp"
 #include "coverslip/kernels/softmax.hpp"
 #include "coverslip/kernels/unary.hpp"
 
@@ -44,6 +46,8 @@ struct KernelTable {
   BlendKernels blend;
   GatherSumKernels gather_sum;
   GridCornersKernels grid_corners;
+  HalfKernels half;
+  SelectKernels select;
 };
 
 // Those that this CPU runs and that were compiled, best first, never empty.

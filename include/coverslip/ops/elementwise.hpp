@@ -4,6 +4,41 @@
 
 namespace coverslip::inline v0::ops {
 
+// A set of element types.
+class DTypes {
+ public:
+  constexpr DTypes(std::initializer_list<DType> types) {
+    for (const DType t : types) bits_ |= bit(t);
+  }
+  constexpr bool has(DType t) const { return (bits_ & bit(t)) != 0; }
+  constexpr DTypes operator|(const DTypes& other) const {
+    DTypes all = *this;
+    all.bits_ |= other.bits_;
+    return all;
+  }
+
+ private:
+  static constexpr unsigned bit(DType t) { return 1u << static_cast<unsigned>(t); }
+  unsigned bits_ = 0;
+};
+inline constexpr DTypes kFloats{DType::f32, DType::f16, DType::bf16};
+inline constexpr DTypes kSignedIntegers{DType::i8, DType::i32, DType::i64};
+inline constexpr DTypes kIntegers = kSignedIntegers | DTypes{DType::u8};
+inline constexpr DTypes kAllNumbers = kFloats | kIntegers;
+inline constexpr DTypes kBools{DType::boolean};
+
+inline void want_types(const Node& node, const Types& in, std::size_t input, const DTypes& allowed) {
+  if (allowed.has(in[input].dtype)) return;
+  std::string names;
+  for (std::size_t i = 0; i < kDTypes; ++i)
+    if (const auto t = static_cast<DType>(i); allowed.has(t))
+      names += (names.empty() ? "" : ", ") + std::string(to_string(t));
+  throw Error(Errc::Unsupported, node.label(), "input ", input, " is ", in[input].dtype, "; supported: ", names);
+}
+
+inline Element element_of(DType dtype) { return static_cast<Element>(dtype); }
+static_assert(static_cast<int>(DType::boolean) == static_cast<int>(Element::boolean));
+
 inline Types same_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 1, 1);
   return {in[0]};

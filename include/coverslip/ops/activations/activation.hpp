@@ -30,10 +30,16 @@ inline Epilogue celu_kind(const Node&, const Epilogue& usual) {
   return usual.alpha > 0 ? usual : Epilogue{Activation::None, usual.alpha};
 }
 
+inline constexpr IntegerStep kNotBelowZero[] = {{BinaryOp::Max, 0}};
+
 // Tolerances: the exponential function and what is made of it alone is good to 2 units of 2^-23, which is 4 of 2^-24;
 // each further rounding adds 1, the rounding of the reference 1. What is inside a curve counts as much as it is steep.
 inline constexpr Function kActivationTable[] = {
-    {.name = "Relu", .of = [](double x, double, double) { return x < 0 ? 0 : x; }, .kernel = Activation::Relu},
+    {.name = "Relu",
+     .of = [](double x, double, double) { return x < 0 ? 0 : x; },
+     .kernel = Activation::Relu,
+     .types = kFloats | kSignedIntegers,
+     .integers = kNotBelowZero},
     {.name = "LeakyRelu",
      .of = [](double x, double alpha, double) { return x < 0 ? alpha * x : x; },
      .kernel = Activation::LeakyRelu,
@@ -48,7 +54,8 @@ inline constexpr Function kActivationTable[] = {
                                                                         : 0; },
      .kernel = Activation::Shrink,
      .alpha = {"lambd", 0.5f},
-     .beta = {"bias", 0}},
+     .beta = {"bias", 0},
+     .types = kAllNumbers},
     {.name = "Elu",
      .of = [](double x, double alpha, double) { return x < 0 ? alpha * std::expm1(x) : x; },
      .kernel = Activation::Elu,
@@ -118,6 +125,6 @@ inline constexpr Function kActivationTable[] = {
      .alpha = {"alpha", 1},
      .work = 3},
 };
-inline constexpr auto kActivation = records_of<kActivationTable>();
+inline constexpr auto kActivation = function_records<kActivationTable>();
 
 }  // namespace coverslip::inline v0::ops

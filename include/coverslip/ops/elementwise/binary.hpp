@@ -1,223 +1,212 @@
-// Add, Sub, Mul, Div: two inputs, broadcast to each other as NumPy does it. Add may carry an activation.
+// Operators of two inputs that are broadcast to each other: arithmetic, comparison, logic and bits. Each is a row of a
+// table. Add may carry an activation; Pow stands apart.
 #pragma once
-#include "coverslip/ops/elementwise.hpp"
-#include "coverslip/ops/elementwise/cast.hpp"
+#include "coverslip/ops/arithmetic.hpp"
 #include "coverslip/ops/fused.hpp"
-#include "coverslip/ops/nest.hpp"
+#include "coverslip/ops/widened.hpp"
 
 namespace coverslip::inline v0::ops {
 
-inline Shape broadcast_shape(const Node& node, const Shape& a, const Shape& b) {
-  const std::size_t rank = std::max(a.rank(), b.rank());
-  Shape y(rank, 1);
-  for (std::size_t axis = 0; axis < rank; ++axis) {
-    const Dim da = axis + a.rank() < rank ? 1 : a[axis + a.rank() - rank];
-    const Dim db = axis + b.rank() < rank ? 1 : b[axis + b.rank() - rank];
-    if (da != db && da != 1 && db != 1)
-      throw Error(Errc::BadShape, node.label(), "inputs ", a, " and ", b, " cannot be broadcast to each other: axis ",
-                  axis, " is ", da, " and ", db);
-    y[axis] = da == 1 ? db : da;
-  }
-  y.elements();  // throws where they are too many to count
-  return y;
+struct BinaryFunction {
+  std::string_view name;  // as in ONNX
+  BinaryOp op;
+  DTypes types = kAllNumbers;
+  bool swapped = false;          // a > b is b < a
+  double tolerance = 0;          // in units of 2^-24
+  double work = 1;               // of the kernel, where 1 is as fast as memory
+  std::string_view attribute{};  // by which `other` is chosen, and the value that it has then
+  std::variant<Dim, std::string_view> value{};
+  BinaryOp other{};
+};
+
+inline BinaryOp binary_op(const BinaryFunction& f, const Node& node) {
+  if (f.attribute.empty()) return f.op;
+  if (const Dim* number = std::get_if<Dim>(&f.value)) return node.attr(f.attribute, Dim{0}) == *number ? f.other : f.op;
+  const auto word = node.attr(f.attribute, std::string());
+  return word == std::get<std::string_view>(f.value) ? f.other : f.op;
 }
 
-// The part of an input of that shape that belongs to a box of what it is broadcast to.
-inline Box broadcast_box(const Shape& shape, const Box& output) {
-  Box box(shape);
-  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
-    if (shape[axis] != 1) box[axis] = output[output.rank() - shape.rank() + axis];
-  return box;
+inline Epilogue binary_epilogue(const BinaryFunction& f, const Node& node) {
+  return f.op == BinaryOp::Add ? epilogue_of(node) : Epilogue{};
 }
 
-inline Index broadcast_index(const Shape& shape, const Index& output) {
-  Index at(shape.rank(), 0);
-  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
-    if (shape[axis] != 1) at[axis] = output[output.rank() - shape.rank() + axis];
-  return at;
-}
-
-inline Types binary_type(const Node& node, const Types& in, Constants) {
+inline Types binary_type(const BinaryFunction& f, const Node& node, const Types& in) {
   want_inputs(node, in, 2, 2);
-  if (in[0].dtype != in[1].dtype || in[0].dtype == DType::boolean)
+  want_types(node, in, 0, f.types);
+  if (in[0].dtype != in[1].dtype)
     throw Error(Errc::Unsupported, node.label(), "inputs are ", in[0].dtype, " and ", in[1].dtype,
-                ", two of the same number type wanted");
-  if (node.op == "Add" && epilogue_of(node).activation != Activation::None) want_dtype(node, in, DType::f32);
-  return {{in[0].dtype, broadcast_shape(node, in[0].shape, in[1].shape)}};
+                ", two of the same type wanted");
+  if (binary_epilogue(f, node).activation != Activation::None && !kFloats.has(in[0].dtype))
+    want_types(node, in, 0, kFloats);
+  const Shape y = broadcast_shape(node, in[0].shape, in[1].shape);
+  if (f.op == BinaryOp::PRelu && !(y == in[0].shape))
+    throw Error(Errc::BadShape, node.label(), "the slope ", in[1].shape, " cannot be broadcast to ", in[0].shape);
+  return {{makes_bools(f.op) ? DType::boolean : in[0].dtype, y}};
 }
 
-inline std::vector<Box> binary_needed(const Node&, const Types& in, const Box& output) {
-  return {broadcast_box(in[0].shape, output), broadcast_box(in[1].shape, output)};
-}
-
-inline BinaryOp binary_op(const Node& node) {
-  constexpr std::string_view kNames[] = {"Add", "Sub", "Mul", "Div"};  // in order of BinaryOp
-  return static_cast<BinaryOp>(std::find(std::begin(kNames), std::end(kNames), node.op) - std::begin(kNames));
-}
-
-inline double compute(BinaryOp op, double a, double b) {
-  switch (op) {
-    case BinaryOp::Add: return a + b;
-    case BinaryOp::Sub: return a - b;
-    case BinaryOp::Mul: return a * b;
-    case BinaryOp::Div: break;
-  }
-  return a / b;
-}
-
-// Integers wrap around, and a quotient by zero is zero: never undefined, whatever a file says.
-inline std::int64_t compute(BinaryOp op, std::int64_t a, std::int64_t b) {
-  const auto ua = static_cast<std::uint64_t>(a), ub = static_cast<std::uint64_t>(b);
-  switch (op) {
-    case BinaryOp::Add: return static_cast<std::int64_t>(ua + ub);
-    case BinaryOp::Sub: return static_cast<std::int64_t>(ua - ub);
-    case BinaryOp::Mul: return static_cast<std::int64_t>(ua * ub);
-    case BinaryOp::Div: break;
-  }
-  if (b == 0) return 0;
-  return b == -1 ? static_cast<std::int64_t>(0 - ua) : a / b;
-}
-
-inline void binary(const Node& node, Inputs in, Outputs out) {
-  const BinaryOp op = binary_op(node);
-  const Epilogue epilogue = op == BinaryOp::Add ? epilogue_of(node) : Epilogue{};
-  visit(out[0].dtype(), [&]<class T>(T) {
-    for_each(out[0].held(), [&](const Index& at) {
-      const T a = *in[0].as<T>(broadcast_index(in[0].shape(), at));
-      const T b = *in[1].as<T>(broadcast_index(in[1].shape(), at));
+inline void binary(BinaryOp op, const Epilogue& epilogue, const View& a, const View& b, View& y) {
+  visit(a.dtype(), [&]<class T>(T) {
+    for_each(y.held(), [&](const Index& at) {
+      const T u = *a.as<T>(broadcast_index(a.shape(), at)), v = *b.as<T>(broadcast_index(b.shape(), at));
       if constexpr (std::is_integral_v<T>) {
-        *out[0].as<T>(at) = static_cast<T>(compute(op, std::int64_t{a}, std::int64_t{b}));
+        if (makes_bools(op))
+          *y.as<bool>(at) = compare(op, std::int64_t{u}, std::int64_t{v});
+        else
+          *y.as<T>(at) = static_cast<T>(compute(op, std::int64_t{u}, std::int64_t{v}));
       } else {
-        const double y = compute(op, double{convert<float>(a)}, double{convert<float>(b)});
-        *out[0].as<T>(at) = convert<T>(static_cast<float>(activate(epilogue, y)));
+        const double wide_u = convert<float>(u), wide_v = convert<float>(v);
+        if (makes_bools(op))
+          *y.as<bool>(at) = compare(op, wide_u, wide_v);
+        else
+          *y.as<T>(at) = convert<T>(static_cast<float>(activate(epilogue, compute(op, wide_u, wide_v))));
       }
     });
   });
 }
 
-// True if channels-last does not tear the operand's elements apart: it has all axes, or varies along channels alone.
-inline bool fits_channels_last(const Shape& shape, std::size_t rank) {
-  if (shape.rank() == rank) return true;
-  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
-    if (shape[axis] != 1 && axis + rank - shape.rank() != 1) return false;
-  return true;
-}
-
-inline void run_binary(const BinaryKernels& kernels, BinaryOp op, const Epilogue& epilogue, const Types& in, Inputs x,
-                       View& y, const Box& box) {
-  if (box.shape().elements() == 0) return;
-  const std::size_t rank = box.rank();
-  Nest<3> nest(box.shape(),
-               {broadcast_strides(x[0], in[0].shape, rank), broadcast_strides(x[1], in[1].shape, rank), y.strides()});
-  nest.want_unit_strides();
-  const BinaryRows rows{nest.plane(), nest.outer().strides[1], nest.inner().strides[0] == 0,
-                        nest.inner().strides[1] == 0};
-  const float* a = x[0].as<float>(broadcast_index(in[0].shape, box.origin()));
-  const float* b = x[1].as<float>(broadcast_index(in[1].shape, box.origin()));
-  float* to = y.as<float>(box.origin());
-  nest.for_each_plane([&](const auto& at) {
-    if (epilogue.activation == Activation::None)
-      kernels.run(op, a + at[0], b + at[1], to + at[2], rows);
-    else
-      kernels.add(a + at[0], b + at[1], to + at[2], rows, epilogue);
-  });
-}
-
-inline std::vector<Step> plan_binary(const Node& node, const Types& in, Constants constants,
+inline std::vector<Step> plan_binary(const BinaryFunction& f, const Node& node, const Types& in,
                                      const PlanContext& context) {
-  const TensorType type = binary_type(node, in, constants)[0];
-  if (type.dtype != DType::f32) return {};
-  const BinaryOp op = binary_op(node);
-  const Epilogue epilogue = op == BinaryOp::Add ? epilogue_of(node) : Epilogue{};
-  Step step{
-      .kernel = "binary",
-      .cuts = any_axis(type.shape.rank()),
-      .nanoseconds = pass_nanoseconds(in[0].bytes() + in[1].bytes() + type.bytes()),
-      .run = [kernels = context.kernels.binary, op, epilogue, in](Inputs x, Outputs y, const Box& box, std::byte*) {
-        run_binary(kernels, op, epilogue, in, x, y[0], box);
-      }};
-  for (std::size_t i = 2; i-- > 0;)
-    if (in[i].shape == type.shape) step.in_place = i;
-  auto candidates = in_each_layout(2, 1, std::move(step));
-  if (!fits_channels_last(in[0].shape, type.shape.rank()) || !fits_channels_last(in[1].shape, type.shape.rank()))
-    candidates.erase(candidates.begin() + 1);
-  return candidates;
+  const TensorType y_type = binary_type(f, node, in)[0];
+  const BinaryKernel kernel = find_binary(context.kernels, binary_op(f, node), in[0].dtype);
+  if (kernel == nullptr) return {};
+  const Epilogue epilogue = binary_epilogue(f, node);
+  const bool activates = epilogue.activation != Activation::None, swapped = f.swapped;
+  const auto add = context.kernels.binary.add;
+  const auto run = [=](Inputs x, Outputs y, const Box& box, std::byte*) {
+    const std::size_t first = swapped ? 1 : 0, second = 1 - first;
+    for_each_pair({x[first], in[first].shape}, {x[second], in[second].shape}, y[0], box,
+                  [&](const std::byte* a, const std::byte* b, std::byte* to, const BinaryRows& rows) {
+                    if (!activates) return kernel(a, b, to, rows);
+                    add(reinterpret_cast<const float*>(a), reinterpret_cast<const float*>(b),
+                        reinterpret_cast<float*>(to), rows, epilogue);
+                  });
+  };
+  return broadcast_steps(in, y_type, {.kernel = "binary", .nanoseconds = f.work, .run = run});
 }
 
-// One rounding, as the reference has it, unless an activation adds its own.
-inline double binary_tolerance(const Node& node, const Types& in) {
-  if (node.op != "Add") return 0;
-  switch (const Epilogue epilogue = epilogue_of(node); epilogue.activation) {
+// Of the sum none; of its activation.
+inline double activated_tolerance(const Epilogue& epilogue) {
+  switch (epilogue.activation) {
     case Activation::Sigmoid: return 6 * 0x1p-23;
     case Activation::None:
-    case Activation::Relu: return exact(node, in);
+    case Activation::Relu: return 0;
     default: return 4 * (1 + std::abs(double{epilogue.alpha}) + std::abs(double{epilogue.beta})) * 0x1p-24;
   }
 }
 
-inline std::vector<Case> binary_cases(std::string_view op) {
+inline std::vector<Case> binary_cases(const BinaryFunction& f) {
   const std::pair<Shape, Shape> shapes[] = {{{2, 3, 5, 7}, {2, 3, 5, 7}},
                                             {{2, 33, 3, 5}, {1, 33, 1, 1}},
                                             {{1, 17, 3, 5}, {17, 1, 1}},
                                             {{2, 5, 3, 4}, {}},
                                             {{2, 5, 3, 4}, {2, 1, 3, 4}},
+                                            {{2, 19, 4, 3}, {4, 3}},
+                                            {{3, 5}, {5}},
+                                            {{2, 4, 3, 2, 5}, {1, 4, 1, 1, 1}},
+                                            {{0, 4}, {4}},
                                             {{1, 5, 1, 4}, {2, 1, 3, 1}},
                                             {{4}, {3, 5, 4}},
-                                            {{2, 19, 4, 3}, {4, 3}},
-                                            {{2, 3, 1, 1}, {2, 3, 17, 5}},
-                                            {{3, 5}, {5}},
-                                            {{2, 4, 3, 2, 5}, {1, 4, 1, 1, 1}}};
+                                            {{2, 3, 1, 1}, {2, 3, 17, 5}}};
+  const std::size_t usable =
+      f.op == BinaryOp::PRelu ? 9 : std::size(shapes);  // a slope is not bigger than what it scales
+  const std::string op(f.name);
   std::vector<Case> cases;
-  for (const auto& [a, b] : shapes) cases.push_back({std::string(op), {}, {data(a), data(b)}});
-  cases.push_back({std::string(op), {}, {data({1, 8, 3, 5}), weights({1, 8, 1, 1})}});
-  for (const DType dtype : {DType::i64, DType::u8, DType::f16, DType::bf16})
-    cases.push_back({std::string(op), {}, {data(TensorType{dtype, {2, 3}}), data(TensorType{dtype, {3}})}});
-  cases.push_back({std::string(op), {}, {data({1, 64, 112, 112}), data({1, 64, 112, 112})}, true});
-  cases.push_back({std::string(op), {}, {data({1, 64, 112, 112}), weights({1, 64, 1, 1})}, true});
-  return cases;
-}
-inline std::vector<Case> add_cases() {
-  auto cases = binary_cases("Add");
+  Attributes other;
+  if (const Dim* number = std::get_if<Dim>(&f.value); number != nullptr && !f.attribute.empty())
+    other.emplace(f.attribute, *number);
+  if (const auto* word = std::get_if<std::string_view>(&f.value)) other.emplace(f.attribute, std::string(*word));
+  for (std::size_t t = 0; t < kDTypes; ++t) {
+    const auto dtype = static_cast<DType>(t);
+    if (!f.types.has(dtype)) continue;
+    if (cases.empty())
+      for (const auto& [a, b] : std::span(shapes).first(usable))
+        cases.push_back({op, {}, {data(TensorType{dtype, a}), data(TensorType{dtype, b})}});
+    cases.push_back({op, other, {data(TensorType{dtype, {2, 67}}), data(TensorType{dtype, {67}})}});
+    cases.push_back({op, other, {data(TensorType{dtype, {3, 5, 9}}), data(TensorType{dtype, {5, 1}})}});
+    cases.push_back({op, {}, {data(TensorType{dtype, {2, 3, 5}}), data(TensorType{dtype, {}})}});
+  }
+  if (!f.types.has(DType::f32)) return cases;
+  cases.push_back({op, {}, {data({1, 8, 3, 5}), weights({1, 8, 1, 1})}});
+  cases.push_back({op, {}, {data({1, 64, 112, 112}), data({1, 64, 112, 112})}, true});
+  cases.push_back({op, {}, {data({1, 64, 112, 112}), weights({1, 64, 1, 1})}, true});
+  if (f.op != BinaryOp::Add) return cases;
   for (const char* activation : {"Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid"})
-    cases.push_back({"Add", {{"activation", activation}}, {data({1, 19, 3, 5}), data({1, 19, 3, 5})}});
-  cases.push_back({"Add",
+    cases.push_back({op, {{"activation", activation}}, {data({1, 19, 3, 5}), data({1, 19, 3, 5})}});
+  cases.push_back({op,
                    {{"activation", "Clip"}, {"activation_alpha", -0.5f}, {"activation_beta", 0.75f}},
                    {data({2, 9, 5}), weights({1, 9, 1})}});
   return cases;
 }
-inline std::vector<Case> sub_cases() { return binary_cases("Sub"); }
-inline std::vector<Case> mul_cases() { return binary_cases("Mul"); }
-inline std::vector<Case> div_cases() { return binary_cases("Div"); }
 
-inline constexpr OpDef kBinary[] = {
-    {.name = "Add",
-     .infer = binary_type,
-     .needed = binary_needed,
-     .reference = binary,
-     .plan = plan_binary,
-     .tolerance = binary_tolerance,
-     .cases = add_cases},
-    {.name = "Sub",
-     .infer = binary_type,
-     .needed = binary_needed,
-     .reference = binary,
-     .plan = plan_binary,
-     .tolerance = binary_tolerance,
-     .cases = sub_cases},
-    {.name = "Mul",
-     .infer = binary_type,
-     .needed = binary_needed,
-     .reference = binary,
-     .plan = plan_binary,
-     .tolerance = binary_tolerance,
-     .cases = mul_cases},
-    {.name = "Div",
-     .infer = binary_type,
-     .needed = binary_needed,
-     .reference = binary,
-     .plan = plan_binary,
-     .tolerance = binary_tolerance,
-     .cases = div_cases},
+// The record of one row of a table.
+template <const auto& kTable, std::size_t kRow>
+struct BinaryRecord {
+  static constexpr const BinaryFunction& f = kTable[kRow];
+  static Types infer(const Node& node, const Types& in, Constants) { return binary_type(f, node, in); }
+  static void reference(const Node& node, Inputs in, Outputs out) {
+    const std::size_t first = f.swapped ? 1 : 0;
+    binary(binary_op(f, node), binary_epilogue(f, node), in[first], in[1 - first], out[0]);
+  }
+  static std::vector<Step> plan(const Node& node, const Types& in, Constants, const PlanContext& context) {
+    return plan_binary(f, node, in, context);
+  }
+  static std::optional<Graph> expand(const Node& node, const Types& in, Constants) {
+    return widened(node, in, binary_type(f, node, in));
+  }
+  static double tolerance(const Node& node, const Types&) {
+    return f.tolerance * 0x1p-24 + activated_tolerance(binary_epilogue(f, node));
+  }
+  static std::vector<Case> cases() { return binary_cases(f); }
+  static constexpr OpDef value{.name = f.name,
+                               .infer = infer,
+                               .needed = broadcast_needed,
+                               .reference = reference,
+                               .plan = plan,
+                               .tolerance = tolerance,
+                               .cases = cases,
+                               .expand = expand};
 };
+
+template <const auto& kTable>
+constexpr auto binary_records() {
+  return []<std::size_t... kRow>(std::index_sequence<kRow...>) {
+    return std::array<OpDef, sizeof...(kRow)>{BinaryRecord<kTable, kRow>::value...};
+  }
+  (std::make_index_sequence<std::size(kTable)>());
+}
+
+inline constexpr DTypes kSlopes = kFloats | DTypes{DType::i32, DType::i64};
+inline constexpr BinaryFunction kBinaryTable[] = {
+    {.name = "Add", .op = BinaryOp::Add},
+    {.name = "Sub", .op = BinaryOp::Sub},
+    {.name = "Mul", .op = BinaryOp::Mul},
+    {.name = "Div", .op = BinaryOp::Div},
+    {.name = "PRelu", .op = BinaryOp::PRelu, .types = kSlopes},
+    {.name = "Mod",  // a sum that is rounded twice in the reference, once in the kernel
+     .op = BinaryOp::Mod,
+     .tolerance = 2,
+     .work = 8,
+     .attribute = "fmod",
+     .value = Dim{1},
+     .other = BinaryOp::Fmod},
+    {.name = "And", .op = BinaryOp::And, .types = kBools},
+    {.name = "Or", .op = BinaryOp::Or, .types = kBools},
+    {.name = "Xor", .op = BinaryOp::Xor, .types = kBools},
+    {.name = "BitwiseAnd", .op = BinaryOp::And, .types = kIntegers},
+    {.name = "BitwiseOr", .op = BinaryOp::Or, .types = kIntegers},
+    {.name = "BitwiseXor", .op = BinaryOp::Xor, .types = kIntegers},
+    {.name = "BitShift",
+     .op = BinaryOp::ShiftRight,
+     .types = kIntegers,
+     .attribute = "direction",
+     .value = std::string_view("LEFT"),
+     .other = BinaryOp::ShiftLeft},
+    {.name = "Equal", .op = BinaryOp::Equal, .types = kAllNumbers | kBools},
+    {.name = "Less", .op = BinaryOp::Less},
+    {.name = "LessOrEqual", .op = BinaryOp::LessOrEqual},
+    {.name = "Greater", .op = BinaryOp::Less, .swapped = true},
+    {.name = "GreaterOrEqual", .op = BinaryOp::LessOrEqual, .swapped = true},
+};
+inline constexpr auto kBinary = binary_records<kBinaryTable>();
 
 }  // namespace coverslip::inline v0::ops

@@ -1,36 +1,13 @@
-// Cast: the same numbers in another type.
+// Cast and CastLike: the same numbers in another type.
 #pragma once
+#include "coverslip/ops/axes.hpp"
+#include "coverslip/ops/convert.hpp"
 #include "coverslip/ops/dtypes.hpp"
 #include "coverslip/ops/elementwise.hpp"
 #include "coverslip/ops/nest.hpp"
+#include "coverslip/ops/widened.hpp"
 
 namespace coverslip::inline v0::ops {
-
-// Floats become integers towards zero; what these cannot hold becomes the nearest they can, and NaN 0. Integers wrap
-// around. All but zero is true. To 16-bit floats by way of float, rounded to nearest even.
-template <class To, class From>
-To convert(From x) {
-  if constexpr (std::is_same_v<To, From>) {
-    return x;
-  } else if constexpr (std::is_same_v<From, Float16> || std::is_same_v<From, BFloat16>) {
-    return convert<To>(to_float(x));
-  } else if constexpr (std::is_same_v<To, Float16>) {
-    return to_float16(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, BFloat16>) {
-    return to_bfloat16(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, bool>) {
-    return x != From{};
-  } else if constexpr (std::is_same_v<From, float> && std::is_integral_v<To>) {
-    // As floats: the least number fits exactly, and the first beyond the most is a power of two.
-    constexpr float kLeast = static_cast<float>(std::numeric_limits<To>::min());
-    constexpr float kBeyond = 2 * static_cast<float>(std::numeric_limits<To>::max() / 2 + 1);
-    if (x != x) return 0;
-    if (x < kLeast) return std::numeric_limits<To>::min();
-    return x >= kBeyond ? std::numeric_limits<To>::max() : static_cast<To>(x);
-  } else {
-    return static_cast<To>(x);
-  }
-}
 
 inline DType cast_target(const Node& node) { return dtype_of(node, "to", 0); }
 
@@ -47,19 +24,23 @@ inline void cast(const Node&, Inputs in, Outputs out) {
   });
 }
 
-using CastRow = void (*)(const std::byte* x, std::byte* y, std::size_t n);
+using CastRow = void (*)(const void* x, void* y, std::size_t n);
 
 template <class From, class To>
-void cast_row(const std::byte* x, std::byte* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) {
+void cast_row(const void* x, void* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {  // in place, too
     From value;
-    std::memcpy(&value, x + i * sizeof(From), sizeof(From));
+    std::memcpy(&value, static_cast<const std::byte*>(x) + i * sizeof(From), sizeof(From));
     const To made = convert<To>(value);
-    std::memcpy(y + i * sizeof(To), &made, sizeof(To));
+    std::memcpy(static_cast<std::byte*>(y) + i * sizeof(To), &made, sizeof(To));
   }
 }
 
-inline CastRow cast_row_of(DType from, DType to) {
+inline CastRow cast_row_of(DType from, DType to, const HalfKernels& kernels) {
+  if (from == DType::f16 && to == DType::f32) return kernels.widen_f16;
+  if (from == DType::bf16 && to == DType::f32) return kernels.widen_bf16;
+  if (from == DType::f32 && to == DType::f16) return kernels.narrow_f16;
+  if (from == DType::f32 && to == DType::bf16) return kernels.narrow_bf16;
   return visit(
       from, [&]<class From>(From) { return visit(to, [&]<class To>(To) -> CastRow { return cast_row<From, To>; }); });
 }
@@ -80,15 +61,15 @@ inline void cast_box(CastRow row, const View& x, View& y, const Box& box) {
   });
 }
 
-inline std::vector<Step> plan_cast(const Node& node, const Types& in, Constants, const PlanContext&) {
+inline std::vector<Step> plan_cast(const Node& node, const Types& in, Constants, const PlanContext& context) {
   const TensorType type{cast_target(node), in[0].shape};
+  const CastRow row = cast_row_of(in[0].dtype, type.dtype, context.kernels.half);
+  const bool half = is_half(in[0].dtype) || is_half(type.dtype);
   Step step{.kernel = "cast",
             .cuts = any_axis(type.shape.rank()),
-            .nanoseconds = kScatterSlowdown * pass_nanoseconds(in[0].bytes() + type.bytes()),
+            .nanoseconds = (half ? 1 : kScatterSlowdown) * pass_nanoseconds(in[0].bytes() + type.bytes()),
             .same_bytes = type.dtype == in[0].dtype,
-            .run = [row = cast_row_of(in[0].dtype, type.dtype)](Inputs x, Outputs y, const Box& box, std::byte*) {
-              cast_box(row, x[0], y[0], box);
-            }};
+            .run = [row](Inputs x, Outputs y, const Box& box, std::byte*) { cast_box(row, x[0], y[0], box); }};
   if (size_of(type.dtype) == size_of(in[0].dtype)) step.in_place = 0;
   return in_each_layout(1, 1, std::move(step));
 }
@@ -98,7 +79,26 @@ inline std::vector<Case> cast_cases() {
   std::vector<Case> cases;
   for (std::size_t from = 0; from < kDTypes; ++from)
     for (const Dim to : kNumbers)
-      cases.push_back({"Cast", {{"to", to}}, {data(TensorType{static_cast<DType>(from), {1, 3, 2, 5}})}});
+      for (const Shape& shape : {Shape{1, 3, 2, 5}, {67}})
+        cases.push_back({"Cast", {{"to", to}}, {data(TensorType{static_cast<DType>(from), shape})}});
+  return cases;
+}
+
+inline Types cast_like_type(const Node& node, const Types& in, Constants) {
+  want_inputs(node, in, 2, 2);
+  return {{in[1].dtype, in[0].shape}};
+}
+
+inline std::optional<Graph> expand_cast_like(const Node& node, const Types& in, Constants) {
+  Graph graph = graph_for(node, in);
+  graph.outputs = {graph.append("Cast", "cast", {graph.inputs[0]}, {{"to", onnx_number(in[1].dtype)}})};
+  return graph;
+}
+
+inline std::vector<Case> cast_like_cases() {
+  std::vector<Case> cases;
+  for (std::size_t to = 0; to < kDTypes; ++to)
+    cases.push_back({"CastLike", {}, {data({2, 19}), data(TensorType{static_cast<DType>(to), {3}})}});
   return cases;
 }
 
@@ -110,6 +110,12 @@ inline constexpr OpDef kCast[] = {
      .plan = plan_cast,
      .tolerance = exact,
      .cases = cast_cases},
+    {.name = "CastLike",
+     .infer = cast_like_type,
+     .needed = whole_inputs,
+     .reference = cast,
+     .cases = cast_like_cases,
+     .expand = expand_cast_like},
 };
 
 }  // namespace coverslip::inline v0::ops
