@@ -20,6 +20,23 @@ TEST_CASE("Softmax does not overflow, and gives NaN only where the formula does"
   CHECK(same_numbers(answer("Softmax", {}, {list({-kInfinity, -kInfinity})}), list({kNaN, kNaN})));
 }
 
+TEST_CASE("LogSoftmax is the logarithm, where Softmax itself is 0 too") {
+  const Tensor x({2, 2}, {0.f, 0.f, std::log(2.f), std::log(3.f)});
+  CHECK(same_numbers(answer("LogSoftmax", {{"axis", Dim{0}}}, {x}),
+                     Tensor({2, 2}, {-1.0986123f, -1.3862944f, -0.4054651f, -0.2876821f}), 2e-7));
+  CHECK(same_numbers(answer("LogSoftmax", {}, {list({0.f, -1000.f})}), list({0.f, -1000.f})));
+}
+
+TEST_CASE("Hardmax marks the first of the most, and no NaN") {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
+  const Tensor x({3, 3}, {1.f, 3.f, 3.f, kNaN, -1.f, -2.f, kNaN, -kInfinity, kNaN});
+  CHECK(same_numbers(answer("Hardmax", {}, {x}), Tensor({3, 3}, {0.f, 1.f, 0.f, 0.f, 1.f, 0.f, 0.f, 1.f, 0.f})));
+  CHECK(same_numbers(answer("Hardmax", {{"axis", Dim{0}}}, {x}),
+                     Tensor({3, 3}, {1.f, 1.f, 1.f, 0.f, 0.f, 0.f, 0.f, 0.f, 0.f})));
+  CHECK(
+      same_numbers(answer("Hardmax", {{"axis", Dim{0}}}, {Tensor({2, 1}, {kNaN, kNaN})}), Tensor({2, 1}, {1.f, 0.f})));
+}
+
 TEST_CASE("Softmax refuses an axis that is not there") {
   CHECK(refusal("Softmax", {{"axis", Dim{2}}}, {data({1, 2})}) == Errc::BadModel);
   CHECK(refusal("Softmax", {}, {data(Shape{})}) == Errc::BadModel);

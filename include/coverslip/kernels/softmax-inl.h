@@ -1,4 +1,4 @@
-// Code of the softmax kernels, once per target.
+// Code of the kernels of softmax, its logarithm and hardmax, once per target.
 #if defined(COVERSLIP_KERNELS_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COVERSLIP_KERNELS_SOFTMAX_INL_H_
 #undef COVERSLIP_KERNELS_SOFTMAX_INL_H_
@@ -6,7 +6,9 @@
 #define COVERSLIP_KERNELS_SOFTMAX_INL_H_
 #endif
 
-#include "coverslip/kernels/exp-inl.h"
+#include <limits>
+
+#include "coverslip/kernels/elementary-inl.h"
 #include "coverslip/kernels/softmax.hpp"
 #include "coverslip/kernels/sums-inl.h"
 
@@ -14,61 +16,160 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Where the most is looked for, a NaN is less than any number; it makes sums NaN all the same.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V NumbersOf(D d, V x) {
+  return hn::IfThenElse(hn::IsNaN(x), hn::Set(d, -std::numeric_limits<float>::infinity()), x);
+}
+
 inline float MostOf(const float* x, size_t n) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
-  auto most = hn::Set(d, x[0]);
+  const auto least = hn::Set(d, -std::numeric_limits<float>::infinity());
+  auto most = least;
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) most = hn::Max(most, hn::LoadU(d, x + i));
-  if (i < n) most = hn::Max(most, hn::IfThenElse(hn::FirstN(d, n - i), hn::LoadN(d, x + i, n - i), hn::Set(d, x[0])));
+  for (; i + lanes <= n; i += lanes) most = hn::Max(most, NumbersOf(d, hn::LoadU(d, x + i)));
+  if (i < n)
+    most = hn::Max(most, hn::IfThenElse(hn::FirstN(d, n - i), NumbersOf(d, hn::LoadN(d, x + i, n - i)), least));
   return hn::ReduceMax(d, most);
 }
 
-// A NaN makes all NaN, whether or not it is the most.
-inline void SoftmaxAlong(const float* x, float* y, size_t n) {
-  const SumTag d;
+// y[i] = f(x[i])
+template <class F>
+HWY_INLINE void Each(const float* x, float* y, size_t n, const F& f) {
+  const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
-  const auto most = hn::Set(d, MostOf(x, n));
-  SixteenSums sums;
-  sums.ForEachVector(n, [&](size_t i, size_t count) HWY_ATTR {
-    if (count == lanes) {
-      const auto e = Exp(d, hn::Sub(hn::LoadU(d, x + i), most));
-      hn::StoreU(e, d, y + i);
-      return e;
-    }
-    const auto e = Exp(d, hn::Sub(hn::LoadN(d, x + i, count), most));
-    hn::StoreN(e, d, y + i, count);
-    return hn::IfThenElseZero(hn::FirstN(d, count), e);
-  });
-  const auto sum = hn::Set(d, sums.Total());
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::Div(hn::LoadU(d, y + i), sum), d, y + i);
-  if (i < n) hn::StoreN(hn::Div(hn::LoadN(d, y + i, n - i), sum), d, y + i, n - i);
+  for (; i + lanes <= n; i += lanes) hn::StoreU(f(hn::LoadU(d, x + i)), d, y + i);
+  if (i < n) hn::StoreN(f(hn::LoadN(d, x + i, n - i)), d, y + i, n - i);
 }
 
-inline void SoftmaxAcross(const float* x, ptrdiff_t x_step, float* y, ptrdiff_t y_step, size_t n, size_t columns) {
+// Calls each(e, i, count) with e^(x - most), and returns the sum.
+template <class F>
+HWY_INLINE float SumOfPowers(const float* x, size_t n, float most_of_all, const F& each) {
+  const SumTag d;
+  const size_t lanes = hn::Lanes(d);
+  const auto most = hn::Set(d, most_of_all);
+  SixteenSums sums;
+  sums.ForEachVector(n, [&](size_t i, size_t count) HWY_ATTR {
+    const bool whole = count == lanes;
+    const auto e = Exp(d, hn::Sub(whole ? hn::LoadU(d, x + i) : hn::LoadN(d, x + i, count), most));
+    each(e, i, count);
+    return whole ? e : hn::IfThenElseZero(hn::FirstN(d, count), e);
+  });
+  return sums.Total();
+}
+
+inline void SoftmaxAlong(const float* x, float* y, size_t n) {
+  const hn::ScalableTag<float> d;
+  const float total = SumOfPowers(x, n, MostOf(x, n), [y](auto e, size_t i, size_t count) HWY_ATTR {
+    const SumTag ds;
+    if (count == hn::Lanes(ds))
+      hn::StoreU(e, ds, y + i);
+    else
+      hn::StoreN(e, ds, y + i, count);
+  });
+  const auto sum = hn::Set(d, total);
+  Each(y, y, n, [sum](auto e) HWY_ATTR { return hn::Div(e, sum); });
+}
+
+inline void LogSoftmaxAlong(const float* x, float* y, size_t n) {
+  const hn::ScalableTag<float> d;
+  const float most_of_all = MostOf(x, n);
+  const auto log = Log(d, hn::Set(d, SumOfPowers(x, n, most_of_all, [](auto, size_t, size_t) HWY_ATTR {})));
+  const auto most = hn::Set(d, most_of_all);
+  Each(x, y, n, [most, log](auto v) HWY_ATTR { return hn::Sub(hn::Sub(v, most), log); });
+}
+
+inline void HardmaxAlong(const float* x, float* y, size_t n) {
+  const float most = MostOf(x, n);
+  size_t first = 0;
+  while (first < n && !(x[first] >= most)) ++first;
+  for (size_t i = 0; i < n; ++i) y[i] = 0;
+  y[first < n ? first : 0] = 1;
+}
+
+inline void Along(AxisFunction f, const float* x, float* y, size_t n) {
+  switch (f) {
+    case AxisFunction::Softmax: return SoftmaxAlong(x, y, n);
+    case AxisFunction::LogSoftmax: return LogSoftmaxAlong(x, y, n);
+    case AxisFunction::Hardmax: return HardmaxAlong(x, y, n);
+  }
+}
+
+// Some columns: as many as a vector has lanes, or fewer.
+struct Columns {
+  const float* x;
+  ptrdiff_t x_step;
+  float* y;
+  ptrdiff_t y_step;
+  size_t n, width;
+
+  template <class D>
+  HWY_INLINE hn::Vec<D> Load(D d, size_t i) const {
+    const float* from = x + static_cast<ptrdiff_t>(i) * x_step;
+    return width == hn::Lanes(d) ? hn::LoadU(d, from) : hn::LoadN(d, from, width);
+  }
+  template <class D>
+  HWY_INLINE void Store(D d, hn::Vec<D> v, size_t i) const {
+    float* to = y + static_cast<ptrdiff_t>(i) * y_step;
+    if (width == hn::Lanes(d))
+      hn::StoreU(v, d, to);
+    else
+      hn::StoreN(v, d, to, width);
+  }
+};
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void SoftmaxColumns(D d, const Columns& c, V most) {
+  auto sum = hn::Zero(d);
+  for (size_t i = 0; i < c.n; ++i) {
+    const V e = Exp(d, hn::Sub(c.Load(d, i), most));
+    c.Store(d, e, i);
+    sum = hn::Add(sum, e);
+  }
+  const Columns made{c.y, c.y_step, c.y, c.y_step, c.n, c.width};
+  for (size_t i = 0; i < c.n; ++i) c.Store(d, hn::Div(made.Load(d, i), sum), i);
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void LogSoftmaxColumns(D d, const Columns& c, V most) {
+  auto sum = hn::Zero(d);
+  for (size_t i = 0; i < c.n; ++i) sum = hn::Add(sum, Exp(d, hn::Sub(c.Load(d, i), most)));
+  const V log = Log(d, sum);
+  for (size_t i = 0; i < c.n; ++i) c.Store(d, hn::Sub(hn::Sub(c.Load(d, i), most), log), i);
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void HardmaxColumns(D d, const Columns& c, V most) {
+  const V one = hn::Set(d, 1.0f);
+  V open = one;  // 0 where the most has been found
+  for (size_t i = 0; i < c.n; ++i) {
+    const V here = hn::IfThenElseZero(hn::Ge(c.Load(d, i), most), open);
+    c.Store(d, here, i);
+    open = hn::Sub(open, here);
+  }
+  const Columns made{c.y, c.y_step, c.y, c.y_step, c.n, c.width};
+  c.Store(d, hn::Add(made.Load(d, 0), open), 0);
+}
+
+inline void Across(AxisFunction f, const float* x, ptrdiff_t x_step, float* y, ptrdiff_t y_step, size_t n,
+                   size_t columns) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   for (size_t column = 0; column < columns; column += lanes) {
-    const size_t width = HWY_MIN(lanes, columns - column);
-    const float* from = x + column;
-    float* to = y + column;
-    auto most = hn::LoadN(d, from, width);
-    for (size_t i = 1; i < n; ++i) most = hn::Max(most, hn::LoadN(d, from + static_cast<ptrdiff_t>(i) * x_step, width));
-    auto sum = hn::Zero(d);
-    for (size_t i = 0; i < n; ++i) {
-      const auto e = Exp(d, hn::Sub(hn::LoadN(d, from + static_cast<ptrdiff_t>(i) * x_step, width), most));
-      hn::StoreN(e, d, to + static_cast<ptrdiff_t>(i) * y_step, width);
-      sum = hn::Add(sum, e);
-    }
-    for (size_t i = 0; i < n; ++i) {
-      float* place = to + static_cast<ptrdiff_t>(i) * y_step;
-      hn::StoreN(hn::Div(hn::LoadN(d, place, width), sum), d, place, width);
+    const Columns c{x + column, x_step, y + column, y_step, n, HWY_MIN(lanes, columns - column)};
+    auto most = NumbersOf(d, c.Load(d, 0));
+    for (size_t i = 1; i < n; ++i) most = hn::Max(most, NumbersOf(d, c.Load(d, i)));
+    switch (f) {
+      case AxisFunction::Softmax: SoftmaxColumns(d, c, most); break;
+      case AxisFunction::LogSoftmax: LogSoftmaxColumns(d, c, most); break;
+      case AxisFunction::Hardmax: HardmaxColumns(d, c, most); break;
     }
   }
 }
 
-inline constexpr SoftmaxKernels kSoftmax{.along = SoftmaxAlong, .across = SoftmaxAcross};
+inline constexpr SoftmaxKernels kSoftmax{.along = Along, .across = Across};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
