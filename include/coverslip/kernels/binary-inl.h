@@ -34,7 +34,7 @@ HWY_INLINE auto Of(D d, V a, V b) {
   if constexpr (kOp == BinaryOp::Or) return hn::Or(a, b);
   if constexpr (kOp == BinaryOp::Xor) return hn::Xor(a, b);
   if constexpr (kOp == Equal) return hn::Eq(a, b);
-  if constexpr (kOp == Unequal) return hn::Ne(a, b);
+  if constexpr (kOp == Unequal) return hn::Not(hn::Eq(a, b));  // of NaN, Ne differs from target to target
   if constexpr (kOp == Less) return hn::Lt(a, b);
   if constexpr (kOp == LessOrEqual) return hn::Le(a, b);
   if constexpr (kOp == SameSize) return hn::Eq(hn::Abs(a), b);

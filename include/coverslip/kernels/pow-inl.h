@@ -53,7 +53,10 @@ HWY_INLINE hn::Vec<DF> Exp2(D d, DF df, V t) {
   // The lowest bits of n + 1.5 2^52 are those of the integer n.
   const auto whole = hn::BitCast(dl, hn::Add(n, hn::Set(d, 0x1.8p52)));
   const V power = hn::BitCast(d, hn::ShiftLeft<52>(hn::Add(whole, hn::Set(dl, int64_t{1023}))));
-  return hn::DemoteTo(df, hn::Mul(sum, power));
+  const V y = hn::Mul(sum, power);
+  // What is too much for a float becomes its most on some targets. A part of it tells, and rounds as it would.
+  const auto beyond = hn::Ge(hn::DemoteTo(df, hn::Mul(y, hn::Set(d, 0x1p-64))), hn::Set(df, 0x1p64f));
+  return hn::IfThenElse(beyond, hn::Set(df, std::numeric_limits<float>::infinity()), hn::DemoteTo(df, y));
 }
 
 // x^y as C has it: 1 where x is 1 or y is 0, even of NaN; NaN of a negative x unless y is an integer.

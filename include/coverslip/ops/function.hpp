@@ -21,7 +21,7 @@ struct Function {
   };
   std::string_view name;                              // as in ONNX
   double (*of)(double x, double alpha, double beta);  // the definition
-  Activation kernel = Activation::None;               // none: the reference runs
+  Activation kernel = Activation::None;               // none: the definition runs
   double tolerance = 0;  // in units of 2^-24 of the magnitude, times alpha or beta where these are above 1
   Parameter alpha{}, beta{};
   double work = 1;                                             // of the kernel, where 1 is as fast as memory
@@ -38,6 +38,9 @@ inline Epilogue epilogue_of(const Function& f, const Node& node) {
   const Epilogue usual{f.kernel, value(f.alpha), value(f.beta)};
   return f.choose == nullptr ? usual : f.choose(node, usual);
 }
+
+// A call of the standard library for each number, where 1 is as fast as memory.
+inline constexpr double kDefinitionWork = 32;
 
 // For both layouts, and of all inputs; `run` makes an output of the type of input 0.
 template <class F>
@@ -101,18 +104,40 @@ inline std::vector<Step> integer_steps(const Types& in, std::string_view name, s
   return function_steps(in, name, static_cast<double>(stages.size()), run);
 }
 
+template <class T>
+T function_value(const Function& f, const Epilogue& e, T x) {
+  if constexpr (!std::is_integral_v<T>) {
+    return convert<T>(static_cast<float>(f.of(double{convert<float>(x)}, e.alpha, e.beta)));
+  } else if (f.integers.empty()) {
+    return convert<T>(f.of(static_cast<double>(x), e.alpha, e.beta));
+  } else {
+    std::int64_t number{x};
+    for (const IntegerStep& step : f.integers)
+      if (!is_idle(step, kDTypeOf<T>)) number = compute(step.op, number, step.number);
+    return static_cast<T>(number);
+  }
+}
+
 inline void function_reference(const Function& f, const Epilogue& e, const View& x, View& y) {
   visit(x.dtype(), [&]<class T>(T) {
-    for_each(y.held(), [&](const Index& at) {
-      const T value = *x.as<T>(at);
-      if constexpr (std::is_integral_v<T>) {
-        std::int64_t number{value};
-        for (const IntegerStep& step : f.integers)
-          if (!is_idle(step, kDTypeOf<T>)) number = compute(step.op, number, step.number);
-        *y.as<T>(at) =
-            f.integers.empty() ? convert<T>(f.of(static_cast<double>(value), e.alpha, e.beta)) : static_cast<T>(number);
-      } else {
-        *y.as<T>(at) = convert<T>(static_cast<float>(f.of(double{convert<float>(value)}, e.alpha, e.beta)));
+    for_each(y.held(), [&](const Index& at) { *y.as<T>(at) = function_value(f, e, *x.as<T>(at)); });
+  });
+}
+
+// The definition over a box, for what has no kernel.
+inline void run_definition(const Function& f, const Epilogue& e, const View& x, View& y, const Box& box) {
+  if (box.shape().elements() == 0) return;
+  Nest<2> nest(box.shape(), {x.strides(), y.strides()});
+  nest.want_unit_strides();
+  const Rows rows = nest.plane();
+  visit(x.dtype(), [&]<class T>(T) {
+    const T* from = x.as<T>(box.origin());
+    T* to = y.as<T>(box.origin());
+    nest.for_each_plane([&](const auto& at) {
+      for (std::size_t row = 0; row < rows.count; ++row) {
+        const T* a = from + at[0] + static_cast<Dim>(row) * rows.x_step;
+        T* b = to + at[1] + static_cast<Dim>(row) * rows.y_step;
+        for (std::size_t i = 0; i < rows.n; ++i) b[i] = function_value(f, e, a[i]);
       }
     });
   });
@@ -155,7 +180,12 @@ struct FunctionRecord {
   static std::vector<Step> plan(const Node& node, const Types& in, Constants, const PlanContext& context) {
     const Epilogue epilogue = epilogue_of(f, node);
     const bool f32 = in[0].dtype == DType::f32;
-    if (is_half(in[0].dtype) || (f32 ? epilogue.activation == Activation::None : f.integers.empty())) return {};
+    if (is_half(in[0].dtype)) return {};
+    if (f32 ? epilogue.activation == Activation::None : f.integers.empty())
+      return function_steps(in, "definition", kDefinitionWork,
+                            [epilogue](Inputs x, Outputs y, const Box& box, std::byte*) {
+                              run_definition(f, epilogue, x[0], y[0], box);
+                            });
     if (!f32) return integer_steps(in, f.name, f.integers, context.kernels);
     const auto run = [kernels = context.kernels.unary, epilogue](Inputs x, Outputs y, const Box& box, std::byte*) {
       run_function(kernels, epilogue, x[0], y[0], box);

@@ -197,7 +197,7 @@ inline constexpr BinaryFunction kBinaryTable[] = {
     {.name = "BitwiseXor", .op = BinaryOp::Xor, .types = kIntegers},
     {.name = "BitShift",
      .op = BinaryOp::ShiftRight,
-     .types = kIntegers,
+     .types = {DType::u8},
      .attribute = "direction",
      .value = std::string_view("LEFT"),
      .other = BinaryOp::ShiftLeft},

@@ -31,7 +31,7 @@ inline constexpr Function kUnaryTable[] = {
     {.name = "Log", .of = [](double x, double, double) { return std::log(x); }, .kernel = Activation::Log,
      .tolerance = 8, .work = 3},
     {.name = "Erf", .of = [](double x, double, double) { return std::erf(x); }, .kernel = Activation::Erf,
-     .tolerance = 8, .work = 3},
+     .tolerance = 8, .work = 3, .types = kAllNumbers},
     {.name = "Sin", .of = [](double x, double, double) { return std::sin(x); }},
     {.name = "Cos", .of = [](double x, double, double) { return std::cos(x); }},
     {.name = "Tan", .of = [](double x, double, double) { return std::tan(x); }},
