@@ -43,7 +43,7 @@ std::optional<Errc> code_of(const std::function<void()>& f) {
   return std::nullopt;
 }
 
-const TensorType kLong{DType::f32, {1, 4, 128, 128}};
+const TensorType kLong{DType::f32, {1, 4, 64, 64}};
 constexpr int kSteps = 400;
 
 // A long run on a thread of its own, which has begun when the constructor returns.
