@@ -10,7 +10,18 @@ inline namespace v0 {
 
 using ValueId = std::size_t;
 inline constexpr ValueId kNoValue = static_cast<ValueId>(-1);  // an optional input that is absent
-using Attribute = std::variant<Dim, float, std::string, std::vector<Dim>, std::vector<float>>;
+
+// A std::variant, but for its copies: that of libstdc++ 12 destroys what it never made when there is no memory for it.
+class Attribute : public std::variant<Dim, float, std::string, std::vector<Dim>, std::vector<float>> {
+ public:
+  using variant::variant;
+  Attribute() = default;
+  Attribute(const Attribute& other) : variant() { variant::operator=(other); }
+  Attribute(Attribute&&) noexcept = default;
+  Attribute& operator=(const Attribute&) = default;
+  Attribute& operator=(Attribute&&) noexcept = default;
+  ~Attribute() = default;
+};
 using Attributes = std::map<std::string, Attribute, std::less<>>;
 
 struct Node {

@@ -1,5 +1,6 @@
 // The records of one section of a file, and how a wrong one is named.
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstring>
 

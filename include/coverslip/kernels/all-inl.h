@@ -20,6 +20,7 @@
 #include "coverslip/kernels/peak-inl.h"
 #include "coverslip/kernels/pool-inl.h"
 #include "coverslip/kernels/reduce-inl.h"
+#include "coverslip/kernels/rotary-inl.h"
 #include "coverslip/kernels/select-inl.h"
 #include "coverslip/kernels/softmax-inl.h"
 #include "coverslip/kernels/table.hpp"
@@ -36,6 +37,7 @@ inline const KernelTable* Table() {
                                       .depthwise_f32 = kDepthwiseF32,
                                       .gemm_f32 = kGemmF32,
                                       .attention = kAttention,
+                                      .rotary = kRotary,
                                       .peak = kPeak,
                                       .unary = kUnary,
                                       .binary = kBinary,

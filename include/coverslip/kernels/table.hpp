@@ -18,6 +18,7 @@
 #include "coverslip/kernels/peak.hpp"
 #include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/reduce.hpp"
+#include "coverslip/kernels/rotary.hpp"
 #include "coverslip/kernels/select.hpp"
 #include "coverslip/kernels/softmax.hpp"
 #include "coverslip/kernels/unary.hpp"
@@ -34,6 +35,7 @@ struct KernelTable {
   DepthwiseF32Kernels depthwise_f32;
   GemmF32Kernels gemm_f32;
   AttentionKernels attention;
+  RotaryKernels rotary;
   PeakKernels peak;
   UnaryKernels unary;
   BinaryKernels binary;

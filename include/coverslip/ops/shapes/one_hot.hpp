@@ -2,6 +2,7 @@
 #pragma once
 #include "coverslip/ops/shapes/extents.hpp"
 #include "coverslip/ops/shapes/generate.hpp"
+#include "coverslip/ops/shapes/indices.hpp"
 
 namespace coverslip::inline v0::ops {
 

@@ -1,5 +1,7 @@
 // DeformConv: a convolution whose taps are moved by an offset each, and may count less; over any number of axes.
 #pragma once
+#include "coverslip/ops/axes.hpp"
+#include "coverslip/ops/elementwise.hpp"
 #include "coverslip/ops/windows/conv.hpp"
 #include "coverslip/ops/windows/grid_axis.hpp"
 #include "coverslip/ops/windows/in_f32.hpp"
