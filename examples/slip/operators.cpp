@@ -30,7 +30,7 @@ bool has_kernels(const Case& sample) {
 
 Abilities abilities_of(const OpDef& op, std::string_view group) {
   Abilities all{.group = group};
-  for (const Case& sample : op.cases()) {
+  for (const Case& sample : samples_of(op)) {
     const auto first = std::ranges::find_if(
         sample.operands, [](const Operand& operand) { return operand.kind != Operand::Kind::Absent; });
     if (first == sample.operands.end()) continue;

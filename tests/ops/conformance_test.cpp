@@ -272,7 +272,7 @@ void for_each_case(std::string_view group, const F& f) {
     found = true;
     for (const Family& family : each->families)
       for (const OpDef& op : family)
-        for (const Case& c : op.cases())
+        for (const Case& c : samples_of(op))
           if (!c.bench) f(op, c);
   }
   REQUIRE(found);
@@ -327,7 +327,7 @@ TEST_CASE("every operator has cases, and its record is complete") {
     REQUIRE((op.cases != nullptr));
     CHECK(!op.cases().empty());
     CHECK((op.plan == nullptr || op.tolerance != nullptr));
-    for (const Case& c : op.cases()) CHECK(c.op == op.name);
+    for (const Case& c : samples_of(op)) CHECK(c.op == op.name);
   });
 }
 

@@ -83,7 +83,31 @@ struct OpDef {
   // combination, and a scaling. Its inputs and outputs are parallel to the node's. None, or no function: the node is
   // planned as it is.
   std::optional<Graph> (*expand)(const Node&, const Types&, Constants) = nullptr;
+  std::uint32_t any_type = 0;  // bit i: input i may be of any element type, which all that are marked share
 };
+
+// The operator's cases, and the first of them in each further element type that it may have.
+inline std::vector<Case> samples_of(const OpDef& op) {
+  std::vector<Case> cases = op.cases();
+  if (op.any_type == 0) return cases;
+  const auto marked = [&](std::size_t i) { return i >= 32 || (op.any_type >> i & 1) != 0; };
+  std::uint32_t seen = 0;
+  for (const Case& c : cases) seen |= 1u << static_cast<int>(c.operands.front().type.dtype);
+  const auto plain = std::ranges::find_if(cases, [&](const Case& c) {
+    for (std::size_t i = 0; i < c.operands.size(); ++i)
+      if (marked(i) && c.operands[i].type.shape.elements() == 0) return false;
+    return !c.bench;
+  });
+  if (plain == cases.end()) return cases;
+  const Case first = *plain;
+  for (std::size_t dtype = 0; dtype < kDTypes; ++dtype) {
+    if ((seen >> dtype & 1) != 0) continue;
+    Case& c = cases.emplace_back(first);
+    for (std::size_t i = 0; i < c.operands.size(); ++i)
+      if (marked(i)) c.operands[i] = {c.operands[i].kind, {static_cast<DType>(dtype), c.operands[i].type.shape}, {}};
+  }
+  return cases;
+}
 
 // `in` is parallel to node.inputs; checks the number, and that the first `least` are there.
 inline void want_inputs(const Node& node, const Types& in, std::size_t least, std::size_t most) {

@@ -107,7 +107,8 @@ inline constexpr OpDef kConcat[] = {
      .reference = concat,
      .plan = plan_concat,
      .tolerance = exact,
-     .cases = concat_cases},
+     .cases = concat_cases,
+     .any_type = ~0u},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -174,7 +174,8 @@ inline constexpr OpDef kExpand[] = {
      .plan = plan_expand,
      .tolerance = exact,
      .cases = expand_cases,
-     .of_contents = 0b10},
+     .of_contents = 0b10,
+     .any_type = 0b1},
     {.name = "Tile",
      .infer = tile_type,
      .needed = tile_needed,
@@ -182,7 +183,8 @@ inline constexpr OpDef kExpand[] = {
      .plan = plan_tile,
      .tolerance = exact,
      .cases = tile_cases,
-     .of_contents = 0b10},
+     .of_contents = 0b10,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

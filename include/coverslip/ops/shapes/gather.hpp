@@ -124,7 +124,8 @@ inline constexpr OpDef kGather[] = {
      .reference = gather,
      .plan = plan_gather,
      .tolerance = exact,
-     .cases = gather_cases},
+     .cases = gather_cases,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

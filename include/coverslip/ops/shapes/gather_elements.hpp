@@ -110,7 +110,8 @@ inline constexpr OpDef kGatherElements[] = {
      .reference = gather_by_elements,
      .plan = plan_gather_elements,
      .tolerance = exact,
-     .cases = gather_elements_cases},
+     .cases = gather_elements_cases,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -86,7 +86,8 @@ inline constexpr OpDef kGatherNd[] = {
      .reference = gather_nd,
      .plan = plan_gather_nd,
      .tolerance = exact,
-     .cases = gather_nd_cases},
+     .cases = gather_nd_cases,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

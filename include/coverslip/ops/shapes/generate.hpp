@@ -228,7 +228,8 @@ inline constexpr OpDef kGenerate[] = {
      .plan = plan_eye_like,
      .tolerance = exact,
      .cases = eye_like_cases,
-     .of_types = true},
+     .of_types = true,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

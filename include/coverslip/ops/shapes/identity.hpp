@@ -45,7 +45,8 @@ inline constexpr OpDef kIdentity[] = {
      .reference = identity,
      .plan = plan_identity,
      .tolerance = exact,
-     .cases = identity_cases},
+     .cases = identity_cases,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

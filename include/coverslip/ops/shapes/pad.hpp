@@ -209,7 +209,8 @@ inline constexpr OpDef kPad[] = {
      .plan = plan_pad,
      .tolerance = exact,
      .cases = pad_cases,
-     .of_contents = 0b1010},
+     .of_contents = 0b1010,
+     .any_type = 0b101},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -102,7 +102,8 @@ inline constexpr OpDef kReverseSequence[] = {
      .reference = reverse_sequence,
      .plan = plan_reverse_sequence,
      .tolerance = exact,
-     .cases = reverse_sequence_cases},
+     .cases = reverse_sequence_cases,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -169,14 +169,16 @@ inline constexpr OpDef kSelect[] = {
      .plan = plan_non_zero,
      .tolerance = exact,
      .cases = non_zero_cases,
-     .of_contents = 0b1},
+     .of_contents = 0b1,
+     .any_type = 0b1},
     {.name = "Compress",
      .infer = compress_type,
      .needed = whole_inputs,
      .reference = compress,
      .cases = compress_cases,
      .of_contents = 0b10,
-     .expand = expand_compress},
+     .expand = expand_compress,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

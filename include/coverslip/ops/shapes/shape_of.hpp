@@ -53,13 +53,15 @@ inline constexpr OpDef kShape[] = {
      .needed = whole_inputs,
      .reference = shape_of,
      .cases = shape_cases,
-     .of_types = true},
+     .of_types = true,
+     .any_type = 0b1},
     {.name = "Size",
      .infer = size_type,
      .needed = whole_inputs,
      .reference = size_of_value,
      .cases = size_cases,
-     .of_types = true},
+     .of_types = true,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -140,7 +140,8 @@ inline constexpr OpDef kSlice[] = {
      .plan = plan_slice,
      .tolerance = exact,
      .cases = slice_cases,
-     .of_contents = 0b11110},
+     .of_contents = 0b11110,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

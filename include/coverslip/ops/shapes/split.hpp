@@ -94,7 +94,8 @@ inline constexpr OpDef kSplit[] = {
      .reference = split,
      .cases = split_cases,
      .of_contents = 0b10,
-     .expand = expand_split},
+     .expand = expand_split,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -103,7 +103,8 @@ inline constexpr OpDef kTranspose[] = {
      .reference = transpose,
      .plan = plan_transpose,
      .tolerance = exact,
-     .cases = transpose_cases},
+     .cases = transpose_cases,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

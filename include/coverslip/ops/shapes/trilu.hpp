@@ -99,7 +99,8 @@ inline constexpr OpDef kTrilu[] = {
      .plan = plan_trilu,
      .tolerance = exact,
      .cases = trilu_cases,
-     .of_contents = 0b10},
+     .of_contents = 0b10,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

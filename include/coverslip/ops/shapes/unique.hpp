@@ -144,7 +144,8 @@ inline constexpr OpDef kUnique[] = {
      .needed = whole_inputs,
      .reference = unique,
      .cases = unique_cases,
-     .of_contents = 0b1},
+     .of_contents = 0b1,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -84,7 +84,8 @@ inline constexpr OpDef kCenterCropPad[] = {
      .tolerance = exact,
      .cases = center_crop_pad_cases,
      .of_contents = 1u << 1,
-     .expand = expand_center_crop_pad},
+     .expand = expand_center_crop_pad,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -208,14 +208,16 @@ inline constexpr OpDef kDepthToSpace[] = {
      .reference = depth_to_space,
      .plan = plan_depth_to_space,
      .tolerance = exact,
-     .cases = depth_to_space_cases},
+     .cases = depth_to_space_cases,
+     .any_type = 0b1},
     {.name = "SpaceToDepth",
      .infer = space_to_depth_type,
      .needed = space_to_depth_needed,
      .reference = space_to_depth,
      .plan = plan_space_to_depth,
      .tolerance = exact,
-     .cases = space_to_depth_cases},
+     .cases = space_to_depth_cases,
+     .any_type = 0b1},
 };
 
 }  // namespace coverslip::inline v0::ops
