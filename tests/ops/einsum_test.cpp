@@ -1,4 +1,4 @@
-// Einsum in numbers worked by hand: what its equation may say, what it refuses, and the same from what it is planned as.
+// Einsum in numbers worked by hand: what its equation may say and may not, and the same from its plan.
 #include "answers.hpp"
 #include "coverslip/coverslip.hpp"
 

@@ -40,8 +40,8 @@ inline std::int64_t integer_power(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(power);
 }
 
-// Integers wrap around, and a quotient or remainder by zero is zero: never undefined, whatever a file says. Shifts are of
-// what is not negative.
+// Integers wrap around, and a quotient or remainder by zero is zero: never undefined, whatever a file says. Shifts are
+// of what is not negative.
 inline std::int64_t compute(BinaryOp op, std::int64_t a, std::int64_t b) {
   const auto ua = static_cast<std::uint64_t>(a), ub = static_cast<std::uint64_t>(b);
   const auto wrapped = [](std::uint64_t x) { return static_cast<std::int64_t>(x); };

@@ -1,5 +1,5 @@
-// BatchNormalization with known statistics: X [N,C,...], or [N] of one channel, then scale, B, mean and var, all [C]. May
-// carry an activation.
+// BatchNormalization with known statistics: scale, B, mean and var are [C]; X is [N,C,...], or [N] of one channel.
+// It may carry an activation.
 #pragma once
 #include "coverslip/ops/elementwise.hpp"
 #include "coverslip/ops/fused.hpp"
