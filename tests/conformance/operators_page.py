@@ -31,9 +31,9 @@ or a rank only if a test runs it so, on every instruction set, and compares it w
 
 - `+` runs on kernels of every instruction set: x86 SSE2, SSE4, AVX2, AVX3, AVX3_DL, AVX3_ZEN4, AVX3_SPR; ARM NEON,
   NEON_BF16; and without SIMD. `±`: some of its forms do, others run at reference speed. `r`: reference speed, which is
-  right, but slow. Blank: refused by name when the model is loaded.
-- Element types and ranks are those of the first input. Images have two axes before their spatial ones, so ranks 3, 4
-  and 5 are one, two and three dimensions. 16-bit floats are computed in float32 and rounded once.
+  right, but slow. Blank: no test runs it; mostly it is refused by name when the model is loaded.
+- Element types and ranks are those of the first input (of Where the condition). Images have two axes before their
+  spatial ones, so ranks 3, 4 and 5 are one, two and three dimensions. 16-bit floats are computed in float32 and rounded once.
 - Opsets 13 to {newest}; the converter raises older ones. Training forms are refused.
 - An index that comes from data and lies outside of its axis is moved to the nearest place inside, as there is no error
   that a running network could act on; one that is known when the model is loaded is refused.
@@ -42,7 +42,8 @@ or a rank only if a test runs it so, on every instruction set, and compares it w
 BY_CONVERTER = """\
 ## Written out by the converter
 
-ONNX's own functions are expanded, control flow with known conditions is unrolled, and what constants decide is folded:
+ONNX's own functions are expanded, and what constants decide is folded. If and Loop are settled where branch and number
+of turns depend on constants and known shapes, else refused by name:
 
 {names}.
 """
@@ -73,7 +74,11 @@ def converted(known: Sequence[str]) -> list[str]:
         for node in case.model.graph.node
         if node.domain in ("", "ai.onnx")
     }
-    return sorted(answered.difference(known))
+    return sorted((answered | CONTROL_FLOW).difference(known))
+
+
+CONTROL_FLOW = {"If", "Loop"}
+"""Settled by the converter, where they can be."""
 
 
 def onnx_names() -> set[str]:

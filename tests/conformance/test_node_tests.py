@@ -10,6 +10,9 @@ DISPUTED = {
     f"test_resize_downsample_scales_{mode}_align_corners": "its length_resized is a fraction; in ONNX's text, and in "
     "onnxruntime, it is the length of the resized tensor"
     for mode in ("linear", "cubic")
+} | {
+    "test_attention_4d_causal_fp16_expanded": "written out, each of its steps rounds to f16; what the engine makes of "
+    "them lies nearer to the exact answer (4.0e-4 at most) than what ONNX expects (4.9e-4)"
 }
 """Tests that are answered otherwise, and why that stays so."""
 
