@@ -33,7 +33,8 @@ or a rank only if a test runs it so, on every instruction set, and compares it w
   NEON_BF16; and without SIMD. `±`: some of its forms do, others run at reference speed. `r`: reference speed, which is
   right, but slow. Blank: no test runs it; mostly it is refused by name when the model is loaded.
 - Element types and ranks are those of the first input (of Where the condition). Images have two axes before their
-  spatial ones, so ranks 3, 4 and 5 are one, two and three dimensions. 16-bit floats are computed in float32 and rounded once.
+  spatial ones, so ranks 3, 4 and 5 are one, two and three dimensions. 16-bit floats are computed in float32, and
+  rounded once.
 - Opsets 13 to {newest}; the converter raises older ones. Training forms are refused.
 - An index that comes from data and lies outside of its axis is moved to the nearest place inside, as there is no error
   that a running network could act on; one that is known when the model is loaded is refused.
