@@ -193,19 +193,23 @@ def where_highway_is() -> dict[str, str]:
     }
 
 
-def compile_by_hand(folder: Path, model: Path, changes: dict[str, list[str]]) -> None:
-    command = [new for word in by_hand(folder) for new in changes.get(word, [word])]
-    run(*command, cwd=folder, variables=where_highway_is())
-    assert run(folder / "program", model, variables=where_highway_is()) == f"{ANSWER}\n"
-
-
 def test_the_headers_alone_make_a_program(tmp_path: Path, model: Path) -> None:
-    compile_by_hand(tmp_path, model, {"-O2": ["-O0", "-DHWY_COMPILE_ONLY_SCALAR"]})
+    quick = {"-O2": ["-O0", "-DHWY_COMPILE_ONLY_SCALAR"]}
+    command = [new for word in by_hand(tmp_path) for new in quick.get(word, [word])]
+    run(*command[: command.index("main.cpp")], "-c", "impl.cpp", cwd=tmp_path, variables=where_highway_is())
+    command[command.index("impl.cpp")] = "impl.o"
+    run(*command, cwd=tmp_path, variables=where_highway_is())
+    assert run(tmp_path / "program", model, variables=where_highway_is()) == f"{ANSWER}\n"
+    # Two copies of the engine, compiled apart, could run code for the wrong CPU: they do not link.
+    shutil.copy(tmp_path / "impl.o", tmp_path / "other.o")
+    told = run(*command, "other.o", cwd=tmp_path, variables=where_highway_is(), fails=True)
+    assert "impl_hpp_belongs_in_exactly_one_cpp" in told
 
 
 @pytest.mark.slow
 def test_the_headers_alone_make_a_program_as_readme_has_it(tmp_path: Path, model: Path) -> None:
-    compile_by_hand(tmp_path, model, {})
+    run(*by_hand(tmp_path), cwd=tmp_path, variables=where_highway_is())
+    assert run(tmp_path / "program", model, variables=where_highway_is()) == f"{ANSWER}\n"
 
 
 def test_installed_files_say_nothing_of_where_they_were_built(prefix: Path) -> None:
