@@ -8,7 +8,7 @@ import onnx
 
 from . import dtypes
 from .errors import Errc, Error
-from .ir import FREE, Graph, Value
+from .ir import FREE, Array, Graph, Node, Value
 from .opsets import NEWEST
 from .to_onnx import to_onnx
 
@@ -34,8 +34,7 @@ def infer(graph: Graph) -> tuple[dict[str, Value], dict[str, Symbolic]]:
             continue
         shape = symbolic(tensor.shape)
         symbols[info.name] = shape
-        plain = tuple(dim if isinstance(dim, int) else FREE for dim in shape)
-        values[info.name] = Value(info.name, dtypes.of_onnx(tensor.elem_type, f"value '{info.name}'"), plain)
+        values[info.name] = Value(info.name, dtypes.of_onnx(tensor.elem_type, f"value '{info.name}'"), _plain(shape))
     for name, array in graph.constants.items():
         symbols[name] = array.shape
         values[name] = Value(name, dtypes.of_array(array, f"constant '{name}'"), array.shape)
@@ -55,3 +54,40 @@ def annotate(graph: Graph) -> None:
     for output in graph.outputs:
         found = values.get(output.name, Value(output.name, "", ()))
         output.dtype, output.shape = found.dtype, found.shape
+
+
+def of_node(node: Node, types: dict[str, Value], constants: dict[str, Array]) -> list[Value]:
+    """Types of one node's outputs, as far as those of its inputs and its constant inputs tell."""
+    if node.op == "ConstantOfShape" and node.inputs[0] in constants:
+        shape = tuple(int(dim) for dim in constants[node.inputs[0]])
+        dtype = types[node.inputs[1]].dtype if len(node.inputs) > 1 else "f32"
+        return [Value(node.outputs[0], dtype, shape)]
+    if not onnx.defs.has(node.op) or any(key.startswith("activation_") for key in node.attributes):
+        return []
+    proto = onnx.helper.make_node(node.op, node.inputs, node.outputs, **node.attributes)
+    given = {name: _type_of(value) for name, value in types.items()}
+    data = {name: onnx.numpy_helper.from_array(constants[name], name) for name in types if _is_small(name, constants)}
+    opsets = [onnx.helper.make_opsetid("", NEWEST)]
+    try:
+        schema = onnx.defs.get_schema(node.op, NEWEST)
+        made = onnx.shape_inference.infer_node_outputs(schema, proto, given, data, opset_imports=opsets)
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError):
+        return []
+    known = {name: found.tensor_type for name, found in made.items() if found.tensor_type.HasField("shape")}
+    return [
+        Value(name, dtypes.of_onnx(found.elem_type, f"value '{name}'"), _plain(symbolic(found.shape)))
+        for name, found in known.items()
+    ]
+
+
+def _is_small(name: str, constants: dict[str, Array]) -> bool:
+    return name in constants and constants[name].size <= _OPAQUE
+
+
+def _plain(shape: Symbolic) -> tuple[int, ...]:
+    return tuple(dim if isinstance(dim, int) else FREE for dim in shape)
+
+
+def _type_of(value: Value) -> onnx.TypeProto:
+    dims = [f"{value.name}.{i}" if dim == FREE else dim for i, dim in enumerate(value.shape)]
+    return onnx.helper.make_tensor_type_proto(dtypes.ONNX[value.dtype], dims)

@@ -8,11 +8,14 @@ from .. import shapes
 from ..ir import Graph
 from . import (
     activation_fusion,
+    activation_recognition,
     batch_norm_folding,
     constant_folding,
     dead_code,
+    group_norm_recognition,
     identity_removal,
     linear_fusion,
+    norm_recognition,
     pad_folding,
     residual_fusion,
     scale_folding,
@@ -24,6 +27,9 @@ Pass = Callable[[Graph], bool]
 ORDER: tuple[tuple[str, Pass], ...] = (
     ("identity removal", identity_removal.run),
     ("constant folding", constant_folding.run),
+    ("norm recognition", norm_recognition.run),
+    ("group-norm recognition", group_norm_recognition.run),
+    ("activation recognition", activation_recognition.run),
     ("transposes", transposes.run),
     ("linear fusion", linear_fusion.run),
     ("batch-norm folding", batch_norm_folding.run),

@@ -1,0 +1,282 @@
+"""Exporters' decompositions become the operator that they stand for, with the same answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from networks import Net, in_double, ops, sample
+
+from coverslip import shapes
+from coverslip.ir import Graph
+from coverslip.passes import (
+    activation_recognition,
+    constant_folding,
+    dead_code,
+    group_norm_recognition,
+    norm_recognition,
+)
+
+CLOSE = 2e-6  # constants rounded to float32, and norms whose definition computes in float32
+
+
+def check(graph: Graph, run: Callable[[Graph], bool], expected: list[str]) -> None:
+    feeds = sample(graph)
+    before = in_double(graph, feeds)
+    assert run(graph)
+    shapes.annotate(graph)
+    assert ops(graph) == expected
+    for a, b in zip(before, in_double(graph, feeds), strict=True):
+        assert a.shape == b.shape
+        assert np.abs(a - b).max() <= CLOSE * max(1.0, np.abs(a).max())
+    assert not run(graph), "a second run finds nothing left"
+
+
+def check_left(graph: Graph, run: Callable[[Graph], bool]) -> None:
+    before = ops(graph)
+    assert not run(graph)
+    assert ops(graph) == before
+
+
+def scalar(net: Net, number: float) -> str:
+    return net.constant(number, np.float32)
+
+
+def gelu(net: Net, order: str, half: float = 0.5) -> Graph:
+    """The forms differ in where the half is multiplied."""
+    start = net.last
+    net.add("Div", scalar(net, math.sqrt(2))) if order == "divided" else net.add("Mul", scalar(net, math.sqrt(0.5)))
+    net.add("Erf")
+    gate = net.add("Add", scalar(net, 1.0))
+    if order == "half first":
+        net.add("Mul", gate, x=net.add("Mul", start, x=scalar(net, half)))
+    elif order == "half of the gate":
+        net.add("Mul", net.add("Mul", scalar(net, half)), x=start)
+    else:
+        net.add("Mul", scalar(net, half), x=net.add("Mul", gate, x=start))
+    return net.done()
+
+
+@pytest.mark.parametrize("order", ["half last", "half first", "half of the gate", "divided"])
+def test_gelu_by_erf_in_any_order_becomes_one_node(order: str) -> None:
+    net = Net(2, 5, 7)
+    net.add("Add", net.weights(7))
+    check(gelu(net, order), activation_recognition.run, ["Add", "Gelu"])
+
+
+def test_a_gelu_with_another_factor_stays() -> None:
+    check_left(gelu(Net(2, 5), "half last", half=0.4999), activation_recognition.run)
+
+
+@pytest.mark.parametrize("cube", ["Pow", "Mul"])
+def test_gelu_by_tanh_becomes_one_node(cube: str) -> None:
+    net = Net(2, 5, 7)
+    third = net.add("Pow", scalar(net, 3.0)) if cube == "Pow" else net.add("Mul", net.add("Mul", "x"), x="x")
+    net.add("Mul", scalar(net, 0.044715), x=third)
+    net.add("Add", "x")
+    net.add("Mul", scalar(net, math.sqrt(2 / math.pi)))
+    net.add("Tanh")
+    gate = net.add("Add", scalar(net, 1.0))
+    net.add("Mul", gate, x=net.add("Mul", scalar(net, 0.5), x="x"))
+    graph = net.done()
+    check(graph, activation_recognition.run, ["Gelu"])
+    assert graph.nodes[0].attributes == {"approximate": "tanh"}
+
+
+def test_hard_swish_by_hard_sigmoid_becomes_one_node() -> None:
+    net = Net(2, 3, 4)
+    net.add("HardSigmoid", alpha=1 / 6)
+    net.add("Mul", "x")
+    check(net.done(), activation_recognition.run, ["HardSwish"])
+
+
+def clipped(net: Net, high: float = 6.0) -> str:
+    net.add("Add", scalar(net, 3.0))
+    return net.add("Clip", scalar(net, 0.0), scalar(net, high))
+
+
+@pytest.mark.parametrize("sixth", ["Div", "Mul"])
+def test_hard_swish_by_clip_becomes_one_node(sixth: str) -> None:
+    net = Net(2, 3, 4)
+    net.add("Mul", clipped(net), x="x")
+    net.add(sixth, scalar(net, 6.0 if sixth == "Div" else 1 / 6))
+    check(net.done(), activation_recognition.run, ["HardSwish"])
+
+
+def test_hard_sigmoid_by_clip_becomes_one_node_with_its_users() -> None:
+    net = Net(2, 3, 4)
+    clipped(net)
+    gate = net.add("Div", scalar(net, 6.0))
+    net.add("Mul", net.add("Relu", x="x"), x=gate)
+    check(net.done(), activation_recognition.run, ["HardSigmoid", "Relu", "Mul"])
+
+
+def test_a_clip_at_another_limit_is_no_hard_swish() -> None:
+    net = Net(2, 3, 4)
+    net.add("Mul", clipped(net, 5.0), x="x")
+    net.add("Div", scalar(net, 6.0))
+    check_left(net.done(), activation_recognition.run)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1.702])
+def test_a_value_times_its_sigmoid_becomes_swish(alpha: float) -> None:
+    net = Net(2, 3, 4)
+    if alpha != 1:
+        net.add("Mul", scalar(net, alpha))
+    net.add("Sigmoid")
+    net.add("Mul", "x")
+    graph = net.done()
+    check(graph, activation_recognition.run, ["Swish"])
+    assert graph.nodes[0].attributes["alpha"] == pytest.approx(alpha)
+
+
+def test_a_gate_of_another_value_or_another_shape_stays() -> None:
+    net = Net(2, 3, 4)
+    other = net.add("Tanh")
+    net.add("Mul", net.add("Sigmoid", x=other), x="x")
+    check_left(net.done(), activation_recognition.run)
+
+
+def test_a_sigmoid_that_is_needed_itself_stays_beside_the_swish() -> None:
+    net = Net(2, 3)
+    gate = net.add("Sigmoid")
+    product = net.add("Mul", "x")
+    check(net.done(gate, product), activation_recognition.run, ["Sigmoid", "Swish"])
+
+
+def test_softplus_and_mish_are_found_in_their_definitions() -> None:
+    net = Net(2, 3, 4)
+    net.add("Exp")
+    net.add("Add", scalar(net, 1.0))
+    net.add("Log")
+    net.add("Tanh")
+    net.add("Mul", "x")
+    check(net.done(), activation_recognition.run, ["Mish"])
+
+
+def layer_norm(net: Net, form: str, axes: list[int], affine: bool = True) -> Graph:
+    """Forms: as exporters write the square and the division."""
+    axes_name, x = net.constant(np.array(axes)), net.last
+    mean = net.add("ReduceMean", axes_name)
+    centred = net.add("Sub", mean, x=x)
+    net.add("Pow", scalar(net, 2.0)) if form != "product" else net.add("Mul", centred)
+    net.add("ReduceMean", axes_name)
+    net.add("Add", scalar(net, 1e-3))
+    root = net.add("Sqrt")
+    if form == "reciprocal":
+        net.add("Mul", net.add("Reciprocal"), x=centred)
+    else:
+        net.add("Div", root, x=centred)
+    sizes = net.graph.inputs[0].shape[min(axes) :]
+    if affine:
+        net.add("Mul", net.weights(*sizes))
+        net.add("Add", net.weights(*sizes))
+    return net.done()
+
+
+@pytest.mark.parametrize("axes", [[-1], [-2, -1], [1, 2, 3]])
+@pytest.mark.parametrize("form", ["power", "product", "reciprocal"])
+def test_layer_normalization_is_found_in_each_form(form: str, axes: list[int]) -> None:
+    graph = layer_norm(Net(2, 5, 4, 7), form, axes)
+    check(graph, norm_recognition.run, ["LayerNormalization"])
+    assert graph.nodes[0].attributes["axis"] == -len(axes)
+
+
+def test_layer_normalization_of_a_free_batch_without_factors_gets_ones() -> None:
+    check(layer_norm(Net(-1, 5, 7), "power", [-1], affine=False), norm_recognition.run, ["LayerNormalization"])
+
+
+def test_a_mean_over_a_pool_of_the_last_axis_counts_too() -> None:
+    net = Net(2, 5, 7)
+    mean = net.add("GlobalAveragePool")
+    centred = net.add("Sub", mean, x="x")
+    net.add("Mul", centred)
+    net.add("GlobalAveragePool")
+    net.add("Add", scalar(net, 1e-5))
+    net.add("Div", net.add("Sqrt"), x=centred)
+    check(net.done(), norm_recognition.run, ["LayerNormalization"])
+
+
+def test_a_norm_over_channels_before_other_axes_stays() -> None:
+    check_left(layer_norm(Net(2, 5, 7), "power", [1], affine=False), norm_recognition.run)
+
+
+def test_factors_of_another_shape_stay_behind_the_norm() -> None:
+    net = Net(2, 5, 7)
+    graph = layer_norm(net, "power", [-1], affine=False)
+    net.add("Mul", net.weights(5, 1))
+    assert graph is net.graph
+    check(net.done(), norm_recognition.run, ["LayerNormalization", "Mul"])
+
+
+def test_rms_normalization_is_found() -> None:
+    net = Net(2, 5, 7)
+    net.add("Pow", scalar(net, 2.0))
+    net.add("ReduceMean", net.constant([-1]))
+    net.add("Add", scalar(net, 1e-5))
+    net.add("Sqrt")
+    net.add("Reciprocal")
+    net.add("Mul", "x")
+    net.add("Mul", net.weights(7))
+    check(net.done(), norm_recognition.run, ["RMSNormalization"])
+
+
+def grouped(net: Net, channels: int, groups: int, back: str) -> Graph:
+    net.add("Reshape", net.constant([0, groups, -1]))
+    net.add("InstanceNormalization", net.weights(groups), net.weights(groups), epsilon=1e-3)
+    normed = net.last
+    target = net.add("Shape", x="x") if back == "Shape" else net.constant(list(net.graph.inputs[0].shape))
+    net.add("Reshape", target, x=normed)
+    net.add("Mul", net.weights(channels, 1, 1))
+    net.add("Add", net.weights(1, channels, 1, 1))
+    return net.done()
+
+
+@pytest.mark.parametrize("back", ["Shape", "constant"])
+def test_group_normalization_is_found_between_two_reshapes(back: str) -> None:
+    batch = -1 if back == "Shape" else 2
+    check(grouped(Net(batch, 6, 4, 5), 6, 3, back), group_norm_recognition.run, ["GroupNormalization"])
+
+
+def test_groups_given_back_in_another_shape_stay() -> None:
+    net = Net(2, 6, 4, 5)
+    net.add("Reshape", net.constant([0, 3, -1]))
+    net.add("InstanceNormalization", net.weights(3), net.weights(3))
+    net.add("Reshape", net.constant([2, 6, 5, 4]))
+    check_left(net.done(), group_norm_recognition.run)
+
+
+def test_shapes_that_are_known_fold_through_everything_behind_them() -> None:
+    net = Net(2, 3, 4, 4)
+    shape = net.add("Shape")
+    batch = net.add("Gather", net.constant([0]), x=shape, axis=0)
+    rest = net.add("Slice", net.constant([1]), net.constant([2]), net.constant([0]), x=shape)
+    filled = net.add("ConstantOfShape", net.constant([7]), x=net.constant([1]))
+    less = net.add("Sub", net.constant([8]), x=filled)
+    net.add("Concat", rest, less, x=batch, axis=0)
+    target = net.last
+    net.add("Reshape", target, x="x")
+    again = net.add("Shape")
+    net.add("Reshape", again, x="x")
+    graph = net.done()
+    feeds = sample(graph)
+    before = in_double(graph, feeds)
+    assert constant_folding.run(graph)
+    dead_code.run(graph)
+    assert ops(graph) == ["Reshape"]
+    assert np.array_equal(before[0], in_double(graph, feeds)[0])
+
+
+def test_what_is_known_of_a_shape_with_a_free_batch_folds() -> None:
+    net = Net(-1, 3, 4)
+    shape = net.add("Shape")
+    rows = net.add("Gather", net.constant([1]), x=shape, axis=0)
+    batch = net.add("Gather", net.constant([0]), x=shape, axis=0)
+    net.add("Concat", rows, net.constant([4]), x=batch, axis=0)
+    net.add("Reshape", net.last, x="x")
+    graph = net.done()
+    assert constant_folding.run(graph)
+    dead_code.run(graph)
+    assert ops(graph) == ["Shape", "Gather", "Concat", "Reshape"]
