@@ -138,6 +138,7 @@ TEST_CASE("generated slices and other moves agree with the reference") {
 TEST_CASE("generated products and sums agree with the reference") {
   check("matmul", matmul, 250);
   check("arithmetic", arithmetic, 400);
+  check("elementwise", elementwise, 800);
 }
 
 TEST_CASE("a failing sample is shrunk to the least that fails") {

@@ -2,6 +2,7 @@
 #pragma once
 #include "choices.hpp"
 #include "coverslip/ops/case.hpp"
+#include "coverslip/ops/elementwise.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -274,17 +275,40 @@ inline Case matmul(Choices& choices) {
   return {"MatMul", {}, {data({batch, m, k}), choices.coin() ? weights(b) : data(b)}};
 }
 
-// Broadcasting: each axis is that of the other operand, or 1.
+// What is broadcast to that shape: axes are as long, or 1, or left out.
+inline Shape broadcast_to(Choices& choices, Shape shape) {
+  for (Dim& d : shape)
+    if (choices.pick(0, 3) == 3) d = 1;
+  const auto left_out = static_cast<std::size_t>(choices.pick(0, static_cast<Dim>(shape.rank())));
+  return Shape(std::span<const Dim>(shape.begin() + left_out, shape.rank() - left_out));
+}
+
 inline Case arithmetic(Choices& choices) {
   const std::string op = choices.one_of(std::vector<std::string>{"Add", "Sub", "Mul", "Div"});
-  Shape a = any_shape(choices, 0), b = a;
-  for (Dim& d : a)
-    if (choices.pick(0, 3) == 3) d = 1;
-  for (Dim& d : b)
-    if (choices.pick(0, 3) == 3) d = 1;
-  const std::size_t left_out = static_cast<std::size_t>(choices.pick(0, static_cast<Dim>(b.rank())));
-  const Shape shorter(std::span<const Dim>(b.begin() + left_out, b.rank() - left_out));
-  return {op, {}, {data(a), choices.coin() ? data(shorter) : weights(shorter)}};
+  const Shape y = any_shape(choices, 0), a = choices.coin() ? y : broadcast_to(choices, y),
+              b = broadcast_to(choices, y);
+  return {op, {}, {data(a), choices.coin() ? data(b) : weights(b)}};
+}
+
+// Of all element types; some have no elements. Those that an operator does not take are no valid samples.
+inline Case elementwise(Choices& choices) {
+  const std::string op = choices.one_of(std::vector<std::string>{
+      "Add", "Sub", "Mul",   "Div",        "Min",       "Max",         "Sum",      "Mean",
+      "Mod", "Pow", "PRelu", "Equal",      "Less",      "LessOrEqual", "Greater",  "GreaterOrEqual",
+      "And", "Or",  "Xor",   "BitwiseAnd", "BitwiseOr", "BitwiseXor",  "BitShift", "Where"});
+  const ops::DTypes types = op == "And" || op == "Or" || op == "Xor" ? ops::kBools : ops::kAllNumbers;
+  std::vector<DType> some;
+  for (std::size_t t = 0; t < kDTypes; ++t)
+    if (const auto dtype = static_cast<DType>(t); types.has(dtype)) some.push_back(dtype);
+  const DType dtype = op == "BitShift" ? DType::u8 : choices.one_of(some);
+  Shape y = any_shape(choices, 0);
+  if (y.rank() > 0 && choices.pick(0, 15) == 15) y[0] = 0;
+  const Shape a = choices.coin() ? y : broadcast_to(choices, y), b = broadcast_to(choices, y);
+  Case c{op, {}, {data(TensorType{dtype, a}), data(TensorType{dtype, b})}};
+  if (op == "Where") c.operands.insert(c.operands.begin(), data(TensorType{DType::boolean, broadcast_to(choices, y)}));
+  const bool many = op == "Sum" || op == "Mean" || op == "Min" || op == "Max";
+  if (many && choices.coin()) c.operands.push_back(data(TensorType{dtype, broadcast_to(choices, y)}));
+  return c;
 }
 
 }  // namespace v0
