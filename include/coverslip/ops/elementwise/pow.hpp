@@ -57,11 +57,22 @@ inline std::vector<Step> plan_pow(const Node& node, const Types& in, Constants c
   return broadcast_steps(in, y_type, {.kernel = "pow", .nanoseconds = square ? 1.0 : 8.0, .run = run});
 }
 
-// Floats to the power of integers are floats to the power of floats; exponents beyond 2^24 are rounded.
+// Whether floats hold all such exponents: of a rounded one it is not known whether it is odd.
+inline bool exponents_fit_floats(const TensorType& type, const Tensor* exponents) {
+  if (size_of(type.dtype) == 1) return true;
+  bool fit = exponents != nullptr;
+  if (fit)
+    visit(type.dtype, [&]<class T>(T) {
+      if constexpr (std::is_integral_v<T>)
+        for (const std::int64_t e : exponents->values<T>()) fit = fit && e >= -(1 << 24) && e <= 1 << 24;
+    });
+  return fit;
+}
+
 inline std::optional<Graph> expand_pow(const Node& node, const Types& in, Constants constants) {
   if (!kFloats.has(in[0].dtype)) return std::nullopt;
-  if (auto wide = widened(node, in, pow_type(node, in, constants))) return wide;
-  if (in[1].dtype == DType::f32) return std::nullopt;
+  if (kFloats.has(in[1].dtype)) return widened(node, in, pow_type(node, in, constants));
+  if (!exponents_fit_floats(in[1], constants[1])) return std::nullopt;
   Graph graph = graph_for(node, in);
   const ValueId exponent = graph.append("Cast", "exponent", {graph.inputs[1]}, {{"to", onnx_number(DType::f32)}});
   graph.outputs = {graph.append("Pow", "f32", {graph.inputs[0], exponent})};
