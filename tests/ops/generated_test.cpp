@@ -68,7 +68,7 @@ std::string problem_when_planned(const Case& c, const Sample& s, std::span<const
 // None: the sample is no valid one.
 std::optional<std::string> problem_of(const Case& c, Choices& choices) {
   const OpDef* op = find_op(c.op);
-  if (op == nullptr) return std::nullopt;
+  if (op == nullptr) return "there is no operator " + c.op;
   std::optional<Sample> sample;
   try {
     sample.emplace(*op, c);
@@ -126,6 +126,8 @@ TEST_CASE("generated norms and reductions agree with the reference") {
   check("softmax", softmax, 300);
   check("reduction", reduction, 600);
   check("arg_reduction", arg_reduction, 150);
+  check("best", best, 100);
+  check("running", running, 150);
 }
 
 TEST_CASE("generated slices and other moves agree with the reference") {

@@ -223,6 +223,27 @@ inline Case arg_reduction(Choices& choices) {
           {data(x)}};
 }
 
+inline Case best(Choices& choices) {
+  const Shape x = any_shape(choices, 1);
+  const Dim axis = any_axis_of(choices, x.rank());
+  const Dim most = x[static_cast<std::size_t>(axis < 0 ? axis + static_cast<Dim>(x.rank()) : axis)];
+  const DType dtype = choices.one_of(std::vector<DType>{DType::f32, DType::i8, DType::i64});
+  return {"TopK",
+          {{"axis", axis}, {"largest", choices.pick(0, 1)}},
+          {data(TensorType{dtype, x}), integer_list({choices.pick(0, most)})},
+          false,
+          2};
+}
+
+inline Case running(Choices& choices) {
+  const std::string op = choices.one_of(std::vector<std::string>{"CumSum", "CumProd"});
+  const Shape x = any_shape(choices, 1);
+  const DType dtype = choices.one_of(std::vector<DType>{DType::f32, DType::f16, DType::i32});
+  return {op,
+          {{"exclusive", choices.pick(0, 1)}, {"reverse", choices.pick(0, 1)}},
+          {data(TensorType{dtype, x}), integer_list({any_axis_of(choices, x.rank())})}};
+}
+
 inline Case slice(Choices& choices) {
   const Shape x = any_shape(choices, 1);
   List starts, ends, axes, steps;
