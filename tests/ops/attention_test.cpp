@@ -1,6 +1,5 @@
 // Attention in numbers worked by hand: scores whose exponentials are whole numbers, masks, heads, windows, a past.
-#include "answers.hpp"
-#include "coverslip/coverslip.hpp"
+#include "model_answers.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -19,15 +18,8 @@ Tensor attend(const Attributes& attributes, const std::vector<Tensor>& inputs) {
   return answer("Attention", attributes, inputs);
 }
 
-// All outputs, as a model of one node makes them.
 std::vector<Tensor> run_all(const Attributes& attributes, const std::vector<Tensor>& inputs, std::size_t outputs) {
-  Case c{.op = "Attention", .attributes = attributes, .outputs = outputs};
-  std::vector<Tensor> given_inputs;
-  for (const Tensor& t : inputs) {
-    c.operands.push_back(t.data() == nullptr ? absent() : data(t.type()));
-    if (t.data() != nullptr) given_inputs.push_back(t);
-  }
-  return Session(Model(graph_of(c))).run(given_inputs);
+  return model_answers("Attention", attributes, inputs, outputs);
 }
 
 }  // namespace

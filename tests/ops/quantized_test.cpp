@@ -1,5 +1,5 @@
 // Quantized operators in numbers worked by hand: rounding, saturation, zero points along axes and in blocks.
-#include "answers.hpp"
+#include "model_answers.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -169,6 +169,85 @@ TEST_CASE("QLinearConv has a scale for each channel, a bias, and one more dimens
       answer("QLinearConv", {},
              {volume, one, scalar(std::uint8_t{1}), ones, one, scalar(std::int8_t{0}), one, scalar(std::int8_t{-8})}),
       chars({1, 1, 1, 1, 1}, {-2})));
+}
+
+TEST_CASE("QLinearConv rounds halves to even and saturates on both sides") {
+  const auto conv = [](const Tensor& x, std::int8_t y_zero) {
+    const auto one = scalar(1.f);
+    const auto zero = scalar(std::int8_t{0});
+    return answer("QLinearConv", {}, {x, scalar(0.5f), zero, chars({1, 1, 1}, {1}), one, zero, one, scalar(y_zero)});
+  };
+  CHECK(same_numbers(conv(chars({1, 1, 4}, {5, 7, -5, -7}), 1), chars({1, 1, 4}, {3, 5, -1, -3})));
+  CHECK(same_numbers(conv(chars({1, 1, 2}, {127, 2}), 100), chars({1, 1, 2}, {127, 101})));
+  CHECK(same_numbers(conv(chars({1, 1, 2}, {-128, 2}), -100), chars({1, 1, 2}, {-128, -99})));
+}
+
+TEST_CASE("ConvInteger has groups, strides and dilations, and zero points only of the weights if so wanted") {
+  const Tensor x = bytes({1, 2, 2}, {1, 2, 3, 4}), w = bytes({2, 1, 1}, {10, 20});
+  const Attributes groups{{"group", Dim{2}}};
+  CHECK(same_numbers(answer("ConvInteger", groups, {x, w}), Tensor({1, 2, 2}, {10, 20, 60, 80})));
+  CHECK(same_numbers(answer("ConvInteger", groups, {x, w, Tensor(), bytes({2}, {11, 19})}),
+                     Tensor({1, 2, 2}, {-1, -2, 3, 4})));
+  const Tensor line = bytes({1, 1, 5}, {1, 2, 3, 4, 5}), pair = chars({1, 1, 2}, {1, -10});
+  CHECK(same_numbers(answer("ConvInteger", {{"dilations", std::vector<Dim>{2}}}, {line, pair}),
+                     Tensor({1, 1, 3}, {-29, -38, -47})));
+  CHECK(same_numbers(
+      answer("ConvInteger", {{"dilations", std::vector<Dim>{2}}, {"strides", std::vector<Dim>{2}}}, {line, pair}),
+      Tensor({1, 1, 2}, {-29, -47})));
+}
+
+TEST_CASE("MatMulInteger reads both operands as they are signed, and absent zero points as 0") {
+  const Tensor u = bytes({1, 1}, {200}), i = chars({1, 1}, {-56}), v = bytes({1, 1}, {250}), j = chars({1, 1}, {-6});
+  CHECK(same_numbers(answer("MatMulInteger", {}, {u, v}), Tensor({1, 1}, {50000})));
+  CHECK(same_numbers(answer("MatMulInteger", {}, {u, j}), Tensor({1, 1}, {-1200})));
+  CHECK(same_numbers(answer("MatMulInteger", {}, {i, v}), Tensor({1, 1}, {-14000})));
+  CHECK(same_numbers(answer("MatMulInteger", {}, {i, j}), Tensor({1, 1}, {336})));
+  CHECK(same_numbers(answer("MatMulInteger", {}, {i, v, scalar(std::int8_t{-57})}), Tensor({1, 1}, {250})));
+  CHECK(same_numbers(answer("MatMulInteger", {}, {u, j, Tensor(), scalar(std::int8_t{-7})}), Tensor({1, 1}, {200})));
+}
+
+TEST_CASE("MatMulInteger of batches has zero points of each batch's rows and columns") {
+  const Tensor a = bytes({2, 1, 2}, {1, 2, 3, 5}), b = bytes({2, 1}, {10, 1});
+  CHECK(same_numbers(answer("MatMulInteger", {}, {a, b, bytes({2, 1, 1}, {1, 3})}), Tensor({2, 1, 1}, {1, 2})));
+  const Tensor two = bytes({1, 1}, {2}), columns = bytes({2, 1, 2}, {1, 2, 3, 4});
+  CHECK(same_numbers(answer("MatMulInteger", {}, {two, columns, Tensor(), bytes({2, 1, 2}, {1, 0, 0, 4})}),
+                     Tensor({2, 1, 2}, {0, 4, 6, 0})));
+}
+
+TEST_CASE("QLinearMatMul has scales and zero points of rows and columns") {
+  // 1 and 1/2, times 1 and 4, in halves from 10.
+  const Tensor a = bytes({2, 1}, {2, 4}), b = bytes({1, 2}, {1, 3});
+  CHECK(same_numbers(answer("QLinearMatMul", {},
+                            {a, list({0.5f, 0.25f}), bytes({2}, {0, 2}), b, list({1.f, 2.f}), bytes({2}, {0, 1}),
+                             scalar(0.5f), scalar(std::uint8_t{10})}),
+                     bytes({2, 2}, {12, 18, 11, 14})));
+}
+
+TEST_CASE("DynamicQuantizeLinear makes a scale, and a zero point of which halves go to even") {
+  const auto made = [](std::initializer_list<float> x) {
+    return model_answers("DynamicQuantizeLinear", {}, {list(x)}, 3);
+  };
+  const auto check = [&](const std::vector<Tensor>& found, const Tensor& y, std::uint8_t zero) {
+    CHECK(same_numbers(found.at(0), y));
+    CHECK(same_numbers(found.at(1), scalar(1.f)));
+    CHECK(same_numbers(found.at(2), scalar(zero)));
+  };
+  check(made({-0.5f, 254.5f, 1.5f, 0.5f}), bytes({4}, {0, 254, 2, 0}), 0);
+  check(made({-1.5f, 253.5f, 0.f}), bytes({3}, {0, 255, 2}), 2);
+  check(made({255.f, 5.f}), bytes({2}, {255, 5}), 0);
+  check(made({-255.f, -5.f}), bytes({2}, {0, 250}), 255);
+  check(made({0.f}), bytes({1}, {0}), 0);
+}
+
+TEST_CASE("QuantizeLinear and DequantizeLinear take 32-bit integers, and axes counted from the end") {
+  CHECK(same_numbers(answer("QuantizeLinear", {}, {list({7, -3, 1000}), scalar(2.f), scalar(std::uint8_t{128})}),
+                     bytes({3}, {132, 126, 255})));
+  CHECK(same_numbers(answer("DequantizeLinear", {}, {list({2147483647, -7}), scalar(0.5f)}), list({0x1p30f, -3.5f})));
+  const Attributes last{{"axis", Dim{-1}}};
+  CHECK(same_numbers(answer("QuantizeLinear", last, {Tensor({1, 2}, {2.f, 9.f}), list({1.f, 3.f})}),
+                     bytes({1, 2}, {2, 3})));
+  CHECK(same_numbers(answer("DequantizeLinear", last, {bytes({1, 2}, {2, 9}), list({1.f, 3.f}), bytes({2}, {4, 8})}),
+                     Tensor({1, 2}, {-2.f, 3.f})));
 }
 
 TEST_CASE("quantized operators refuse other types and scales that do not fit") {
