@@ -119,12 +119,15 @@ TEST_CASE("Attention carries NaN and infinity of keys that take part, and of no 
   CHECK(same_numbers(attend({}, {q, column({0.f, -kInfinity}), v}), column({4.f, 4.f})));
 }
 
-TEST_CASE("Attention refuses heads, masks and pasts that do not fit") {
+TEST_CASE("Attention refuses heads, masks, pasts and attributes that do not fit") {
   const Operand x = data({1, 2, 3, 4});
   CHECK(refusal("Attention", {}, {x, data({1, 2, 3, 5}), x}) == Errc::BadShape);
   CHECK(refusal("Attention", {}, {x, data({1, 4, 3, 4}), data({1, 4, 3, 4})}) == Errc::BadShape);
   CHECK(refusal("Attention", {}, {data({1, 2, 8}), data({1, 2, 8}), data({1, 2, 8})}) == Errc::BadModel);
   CHECK(refusal("Attention", {}, {x, x, x, data({3, 4})}) == Errc::BadShape);
+  CHECK(refusal("Attention", {{"softcap", -1.f}}, {x, x, x}) == Errc::BadModel);
+  CHECK(refusal("Attention", {{"qk_matmul_output_mode", Dim{4}}}, {x, x, x}) == Errc::BadModel);
+  CHECK(refusal("Attention", {{"left_window_size", Dim{-2}}}, {x, x, x}) == Errc::BadModel);
   CHECK(refusal("Attention", {}, {x, x, x, absent(), x}) == Errc::BadModel);
   CHECK(refusal("Attention", {}, {data(TensorType{DType::i32, {1, 2, 3, 4}}), x, x}) == Errc::Unsupported);
 }

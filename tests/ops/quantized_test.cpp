@@ -234,9 +234,6 @@ TEST_CASE("DynamicQuantizeLinear makes a scale, and a zero point of which halves
   };
   check(made({-0.5f, 254.5f, 1.5f, 0.5f}), bytes({4}, {0, 254, 2, 0}), 0);
   check(made({-1.5f, 253.5f, 0.f}), bytes({3}, {0, 255, 2}), 2);
-  check(made({255.f, 5.f}), bytes({2}, {255, 5}), 0);
-  check(made({-255.f, -5.f}), bytes({2}, {0, 250}), 255);
-  check(made({0.f}), bytes({1}, {0}), 0);
 }
 
 TEST_CASE("QuantizeLinear and DequantizeLinear take 32-bit integers, and axes counted from the end") {

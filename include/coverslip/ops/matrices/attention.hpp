@@ -7,8 +7,20 @@
 
 namespace coverslip::inline v0::ops {
 
+inline void want_attention_attributes(const Node& node) {
+  const auto want = [&](bool fits, const char* key, const char* wanted) {
+    if (!fits) throw Error(Errc::BadModel, node.label(), "attribute '", key, "' wants ", wanted);
+  };
+  for (const char* key : {"left_window_size", "right_window_size"})
+    want(node.attr<Dim>(key, -1) >= -1, key, "-1 (no bound) or more");
+  const Dim mode = node.attr<Dim>("qk_matmul_output_mode", 0);
+  want(mode >= 0 && mode <= 3, "qk_matmul_output_mode", "0 to 3");
+  want(node.attr("softcap", 0.0f) >= 0, "softcap", "0 (none) or more");
+}
+
 inline Types attention_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 3, 7);
+  want_attention_attributes(node);
   const std::size_t outputs = std::max<std::size_t>(node.outputs.size(), 1);
   if (outputs > 4) throw Error(Errc::BadModel, node.label(), "names ", outputs, " outputs, has 4 at most");
   want_float(node, in, {kQuery, kKey, kValue});
