@@ -73,6 +73,42 @@ TEST_CASE("antialias widens the filter where the picture shrinks, and changes no
   CHECK(same_numbers(resized(attributes, list({1.f, 2.f}), list({2.f})), list({1.f, 1.25f, 1.75f, 2.f})));
 }
 
+TEST_CASE("a place that is a whole number is that element, whatever it is divided by") {
+  // 49 / 49 * 49 is less than 1 if the quotient is rounded first.
+  const auto line = [](Dim n) {
+    Tensor t({DType::f32, {n}});
+    for (Dim i = 0; i < n; ++i) t.values<float>()[static_cast<std::size_t>(i)] = static_cast<float>(i);
+    return t;
+  };
+  for (const Dim scale : {3, 7, 49, 98, 103, 107}) {
+    CAPTURE(scale);
+    Tensor want({DType::f32, {3 * scale}});
+    for (Dim i = 0; i < 3 * scale; ++i)
+      want.values<float>()[static_cast<std::size_t>(i)] = static_cast<float>(i / scale);
+    CHECK(same_numbers(resized(ways("nearest", "asymmetric", "floor"), line(3), list({static_cast<float>(scale)})),
+                       want));
+    CHECK(same_numbers(resized_to(ways("nearest", "asymmetric", "floor"), line(3), 3 * scale), want));
+  }
+  // Of 3.5 outputs there are 3: they lie at 1, 3 and 5 of 7.
+  const Attributes symmetric = ways("nearest", "half_pixel_symmetric", "ceil");
+  CHECK(same_numbers(resized(symmetric, line(7), list({.5f})), list({1.f, 3.f, 5.f})));
+}
+
+TEST_CASE("integers are mixed in double, rounded to the nearest, and bounded by their type") {
+  const auto one_axis = [](const char* mode, const Tensor& x, float scale) {
+    return resized(ways(mode, "half_pixel"), x, list({scale}));
+  };
+  using Byte = std::uint8_t;
+  CHECK(same_numbers(one_axis("linear", list<Byte>({0, 10, 255}), 2),
+                     list<Byte>({0, 2, 8, 71, 194, 255})));  // 2.5, 7.5, 71.25 and 193.75: the even one of two
+  CHECK(same_numbers(one_axis("linear", list<std::int8_t>({-128, 127}), 2), list<std::int8_t>({-128, -64, 63, 127})));
+  // A quarter of the way the weights are (-27, 225, 67, -9) / 256: beyond both ends at the edge.
+  CHECK(
+      same_numbers(one_axis("cubic", list<Byte>({0, 0, 255, 255}), 2), list<Byte>({0, 0, 0, 58, 197, 255, 255, 255})));
+  CHECK(same_numbers(one_axis("linear", integers({Dim{1} << 62, Dim{1} << 62}), 2),
+                     integers({Dim{1} << 62, Dim{1} << 62, Dim{1} << 62, Dim{1} << 62})));
+}
+
 TEST_CASE("tf_crop_and_resize takes a part, and has a number of its own for what lies outside") {
   const auto cropped = [](const char* mode, std::initializer_list<float> roi, std::int64_t size) {
     Attributes attributes = ways(mode, "tf_crop_and_resize");
@@ -95,6 +131,19 @@ TEST_CASE("keep_aspect_ratio_policy scales all axes alike, to at most or at leas
   CHECK(shape("stretch") == Shape{7, 8});
   CHECK(shape("not_larger") == Shape{4, 8});
   CHECK(shape("not_smaller") == Shape{7, 14});
+  // By 2.5: of 7.5 outputs there are 8, at (o + 0.5) / 2.5 - 0.5. By 1.1: three stay three, but lie elsewhere.
+  const auto first_row = [](Dim rows, const Tensor& sizes) {
+    Tensor x({DType::f32, {rows, 3}});
+    for (std::size_t i = 0; i < x.values<float>().size(); ++i) x.values<float>()[i] = 5.f * static_cast<float>(i % 3);
+    const Attributes linear{{"keep_aspect_ratio_policy", std::string("not_larger")}, {"mode", std::string("linear")}};
+    const Tensor y = answer("Resize", linear, {x, Tensor(), Tensor(), sizes});
+    const auto row = y.values<float>().first(static_cast<std::size_t>(y.shape()[1]));
+    Tensor copy({DType::f32, {y.shape()[1]}});
+    std::ranges::copy(row, copy.values<float>().begin());
+    return copy;
+  };
+  CHECK(same_numbers(first_row(2, integers({5, 9})), list({0.f, .5f, 2.5f, 4.5f, 6.5f, 8.5f, 10.f, 10.f}), 1e-5));
+  CHECK(same_numbers(first_row(10, integers({11, 9})), list({0.f, 4.3181818f, 8.8636364f}), 1e-5));
 }
 
 TEST_CASE("Upsample takes the element that it began with") {
@@ -117,7 +166,7 @@ TEST_CASE("Resize refuses what it cannot do") {
   CHECK(refusal("Resize", ways("quintic", "half_pixel"), {x, absent(), scales(2)}) == Errc::Unsupported);
   CHECK(refusal("Resize", ways("linear", "tf_crop_and_resize"), {x, absent(), scales(2)}) == Errc::BadShape);
   CHECK(refusal("Resize", ways("linear", "half_pixel"),
-                {data(TensorType{DType::i32, {1, 1, 4, 4}}), absent(), scales(2)}) == Errc::Unsupported);
+                {data(TensorType{DType::boolean, {1, 1, 4, 4}}), absent(), scales(2)}) == Errc::Unsupported);
 }
 
 }  // namespace v0

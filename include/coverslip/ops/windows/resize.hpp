@@ -26,14 +26,20 @@ struct ResizeNumbers {
 };
 
 // keep_aspect_ratio_policy: one scale for all axes, the least or the most of those that the sizes ask for.
-inline ResizeAxis by_policy(const Node& node, const ResizeRule& rule, Dim inputs, double scale) {
-  const double outputs = std::floor(static_cast<double>(inputs) * scale + 0.5);
-  if (!(outputs >= 0) || outputs > ResizeAxis::kMost)
-    throw Error(Errc::BadShape, node.label(), "an axis of ", inputs, " elements cannot be scaled by ", scale);
-  ResizeAxis axis = ResizeAxis::by_size(node, rule, inputs, static_cast<Dim>(outputs));
-  axis.ratio = 1 / scale;
-  return axis;
-}
+struct ResizePolicy {
+  double size = 1, of = 1;  // the scale as a fraction
+
+  double scale() const { return size / of; }
+  ResizeAxis axis(const Node& node, const ResizeRule& rule, Dim inputs) const {
+    const double length = static_cast<double>(inputs) * size / of, outputs = std::floor(length + 0.5);
+    if (!(outputs >= 0) || outputs > ResizeAxis::kMost)
+      throw Error(Errc::BadShape, node.label(), "an axis of ", inputs, " elements cannot be scaled by ", scale());
+    ResizeAxis axis = ResizeAxis::by_size(node, rule, inputs, static_cast<Dim>(outputs));
+    axis.active = length != static_cast<double>(inputs);  // where it is rounded to as many, they still are scaled
+    axis.length = length;
+    return axis;
+  }
+};
 
 inline Resizing resizing_of(const Node& node, const Shape& x, const ResizeNumbers& numbers) {
   const auto& [roi, scales, sizes] = numbers;
@@ -51,10 +57,11 @@ inline Resizing resizing_of(const Node& node, const Shape& x, const ResizeNumber
   if (policy != "stretch" && policy != "not_larger" && policy != "not_smaller")
     throw Error(Errc::BadModel, node.label(), "keep_aspect_ratio_policy '", policy,
                 "': wants stretch, not_larger or not_smaller");
-  std::optional<double> scale;
+  std::optional<ResizePolicy> scale;
   for (std::size_t i = 0; policy != "stretch" && i < sizes.size(); ++i) {
-    const double each = static_cast<double>(sizes[i]) / static_cast<double>(std::max<Dim>(x[axes[i]], 1));
-    scale = !scale ? each : policy == "not_larger" ? std::min(*scale, each) : std::max(*scale, each);
+    const ResizePolicy each{static_cast<double>(sizes[i]), static_cast<double>(std::max<Dim>(x[axes[i]], 1))};
+    if (!scale || (policy == "not_larger" ? each.scale() < scale->scale() : each.scale() > scale->scale()))
+      scale = each;
   }
   Resizing resizing{rule.mode, double{node.attr("extrapolation_value", 0.0f)}, {x.rank(), ResizeAxis()}};
   for (std::size_t axis = 0; axis < x.rank(); ++axis)
@@ -63,7 +70,7 @@ inline Resizing resizing_of(const Node& node, const Shape& x, const ResizeNumber
     const Dim inputs = x[axes[i]];
     ResizeAxis& axis = resizing.axes[axes[i]];
     axis = sizes.empty() ? ResizeAxis::by_scale(node, rule, inputs, scales[i])
-           : scale       ? by_policy(node, rule, inputs, *scale)
+           : scale       ? scale->axis(node, rule, inputs)
                          : ResizeAxis::by_size(node, rule, inputs, sizes[i]);
     if (!crops) continue;
     axis.begin = double{roi[i]};
@@ -111,7 +118,8 @@ inline Resizing resizing_of(const Node& node, Inputs in) {
 inline Types resize_type(const Node& node, const Types& in, Constants constants) {
   want_inputs(node, in, 1, node.op == "Upsample" ? 2 : 4);
   const Resizing resizing = resizing_of(node, in, constants);
-  if (resizing.mode != ResizeMode::Nearest) want_float(node, in);
+  if (resizing.mode != ResizeMode::Nearest && in[0].dtype == DType::boolean)
+    throw Error(Errc::Unsupported, node.label(), "input is bool, numbers that can be mixed wanted");
   TensorType type = in[0];
   for (std::size_t axis = 0; axis < type.shape.rank(); ++axis) type.shape[axis] = resizing.axes[axis].outputs;
   type.shape.elements();
@@ -133,13 +141,10 @@ inline void resize_nearest(const Resizing& resizing, const std::vector<ResizeTab
 }
 
 // The sum of all products, or of their magnitudes.
-template <bool kMagnitudes>
-void resize(const Node& node, Inputs in, Outputs out) {
-  const Resizing resizing = resizing_of(node, in);
-  const std::vector<ResizeTable> tables = resizing.tables();
-  if (resizing.mode == ResizeMode::Nearest) return resize_nearest(resizing, tables, in[0], out[0]);
-  const auto size = [](double x) { return kMagnitudes ? std::abs(x) : x; };
-  for_each(out[0].held(), [&](const Index& at) {
+template <class T, bool kMagnitudes>
+void resize_mixed(const Resizing& resizing, const std::vector<ResizeTable>& tables, const View& x, View& y) {
+  const auto size = [](double number) { return kMagnitudes ? std::abs(number) : number; };
+  for_each(y.held(), [&](const Index& at) {
     Box corners(at.rank(), Range{0, 0});
     bool extrapolated = false;
     for (std::size_t axis = 0; axis < at.rank(); ++axis) {
@@ -155,9 +160,20 @@ void resize(const Node& node, Inputs in, Outputs out) {
         from[axis] = tap.place;
         weight *= tap.weight;
       }
-      sum += size(weight * double{*in[0].as<float>(from)});
+      sum += size(weight * static_cast<double>(*x.as<T>(from)));
     });
-    *out[0].as<float>(at) = static_cast<float>(extrapolated ? size(resizing.extrapolation) : sum);
+    *y.as<T>(at) = nearest_of<T>(extrapolated ? size(resizing.extrapolation) : sum);
+  });
+}
+
+template <bool kMagnitudes>
+void resize(const Node& node, Inputs in, Outputs out) {
+  const Resizing resizing = resizing_of(node, in);
+  const std::vector<ResizeTable> tables = resizing.tables();
+  if (resizing.mode == ResizeMode::Nearest) return resize_nearest(resizing, tables, in[0], out[0]);
+  visit(out[0].dtype(), [&]<class T>(T) {
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
+      resize_mixed<T, kMagnitudes>(resizing, tables, in[0], out[0]);
   });
 }
 

@@ -58,7 +58,7 @@ struct ResizeAxis {
   ResizeRule rule{};
   Dim inputs = 0, outputs = 0;
   bool active = false;        // false: output o is input o
-  double ratio = 1;           // inputs to an output, as coordinates are scaled
+  double length = 0;          // of the output as coordinates are scaled: may be a fraction
   double begin = 0, end = 1;  // of tf_crop_and_resize: the part of the axis that is taken
 
   static constexpr double kMost = 0x1p56;
@@ -66,27 +66,26 @@ struct ResizeAxis {
   static ResizeAxis by_size(const Node& node, const ResizeRule& rule, Dim inputs, Dim outputs) {
     if (outputs < 0 || static_cast<double>(outputs) > kMost || (inputs == 0 && outputs > 0))
       throw Error(Errc::BadShape, node.label(), "an axis of ", inputs, " elements cannot be resized to ", outputs);
-    const double ratio = static_cast<double>(inputs) / static_cast<double>(std::max<Dim>(outputs, 1));
-    return {rule, inputs, outputs, inputs != outputs, ratio};
+    return {rule, inputs, outputs, inputs != outputs, static_cast<double>(std::max<Dim>(outputs, 1))};
   }
   static ResizeAxis by_scale(const Node& node, const ResizeRule& rule, Dim inputs, float scale) {
     if (scale == 1) return {rule, inputs, inputs};
     const float outputs = std::floor(static_cast<float>(inputs) * scale);  // as float: 10 * 0.7f is 7
     if (!(scale > 0) || !(outputs < static_cast<float>(kMost)))
       throw Error(Errc::BadShape, node.label(), "an axis of ", inputs, " elements cannot be scaled by ", scale);
-    return {rule, inputs, static_cast<Dim>(outputs), true, 1 / double{scale}};
+    return {rule, inputs, static_cast<Dim>(outputs), true, static_cast<double>(inputs) * double{scale}};
   }
 
-  // The place of output o among the inputs; may lie outside.
+  // The place of output o among the inputs; may lie outside. Divides last: a place that is a whole number is exact.
   double place(Dim output) const {
     const auto o = static_cast<double>(output), n = static_cast<double>(inputs), m = static_cast<double>(outputs);
-    const double centre = (o + 0.5) * ratio - 0.5;
+    const double centre = (o + 0.5) * n / length - 0.5;
     switch (rule.coordinates) {
       case ResizeCoordinates::HalfPixel: break;
-      case ResizeCoordinates::HalfPixelSymmetric: return n / 2 * (1 - m * ratio / n) + centre;
+      case ResizeCoordinates::HalfPixelSymmetric: return (n - m * n / length) / 2 + centre;
       case ResizeCoordinates::PytorchHalfPixel: return outputs > 1 ? centre : 0;
       case ResizeCoordinates::AlignCorners: return outputs > 1 ? o * (n - 1) / (m - 1) : 0;
-      case ResizeCoordinates::Asymmetric: return o * ratio;
+      case ResizeCoordinates::Asymmetric: return o * n / length;
       case ResizeCoordinates::TfCropAndResize:
         return outputs > 1 ? begin * (n - 1) + o * (end - begin) * (n - 1) / (m - 1) : (begin + end) / 2 * (n - 1);
     }
@@ -127,7 +126,10 @@ struct ResizeAxis {
 
  private:
   // Antialiasing widens the filter when it makes less of more.
-  double stretch() const { return rule.antialias ? std::min(1 / ratio, 1.0) : 1; }
+  double stretch() const {
+    const auto n = static_cast<double>(inputs);
+    return rule.antialias && length < n ? length / n : 1;
+  }
   double reach() const { return (rule.mode == ResizeMode::Cubic ? 2 : 1) / stretch(); }
   double filter(double distance) const {
     if (rule.mode == ResizeMode::Cubic) return cubic_weight(distance, rule.cubic_a);

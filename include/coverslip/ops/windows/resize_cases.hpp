@@ -63,7 +63,10 @@ inline std::vector<Case> resize_cases() {
     add({{"keep_aspect_ratio_policy", word(policy)}, {"axes", std::vector<Dim>{-1, 2}}, {"mode", word("linear")}},
         {data({1, 2, 3, 4}), absent(), absent(), sizes({7, 8})});
   add({{"axes", std::vector<Dim>{3, 2}}}, {data({1, 2, 3, 4}), absent(), scales({2, 3})});
-  for (const DType dtype : {DType::u8, DType::bf16, DType::i64})
+  for (const DType dtype : {DType::u8, DType::i8, DType::i32, DType::i64})
+    for (const char* mode : {"linear", "cubic"})
+      add({{"mode", word(mode)}}, {data(TensorType{dtype, {1, 2, 4, 3}}), absent(), scales({1, 1, 0.6f, 2.5f})});
+  for (const DType dtype : {DType::u8, DType::i8, DType::i32, DType::i64, DType::boolean, DType::bf16})
     add({}, {data(TensorType{dtype, {1, 3, 4, 4}}), absent(), scales({1, 1, 2, 2})});
   for (const char* mode : {"nearest", "linear", "cubic"})
     cases.push_back({"Resize", {{"mode", word(mode)}}, {data({1, 64, 56, 56}), absent(), scales({1, 1, 2, 2})}, true});

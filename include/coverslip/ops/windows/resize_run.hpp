@@ -1,7 +1,9 @@
 // Resizing of one box: rows are mixed across all other axes first, and then each row along itself.
 #pragma once
 #include <array>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "coverslip/ops/cost.hpp"
 #include "coverslip/ops/windows/resize_axis.hpp"
@@ -20,6 +22,20 @@ struct Resizing {
   }
 };
 
+// A number as an element: of integers the nearest there is, the even one of two.
+template <class T>
+T nearest_of(double number) {
+  if constexpr (std::is_same_v<T, float>) {
+    return static_cast<float>(number);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return number != 0;
+  } else {
+    using Limits = std::numeric_limits<T>;
+    if (!(number > static_cast<double>(Limits::min()))) return std::isnan(number) ? T{} : Limits::min();
+    return number < static_cast<double>(Limits::max()) ? static_cast<T>(std::nearbyint(number)) : Limits::max();
+  }
+}
+
 // A number as the bytes of an element.
 inline std::array<std::byte, 8> element_of(double number, DType dtype) {
   std::array<std::byte, 8> bytes{};
@@ -29,7 +45,7 @@ inline std::array<std::byte, 8> element_of(double number, DType dtype) {
     else if constexpr (std::is_same_v<T, BFloat16>)
       element = to_bfloat16(static_cast<float>(number));
     else
-      element = static_cast<T>(number);
+      element = nearest_of<T>(number);
     std::memcpy(bytes.data(), &element, sizeof element);
   });
   return bytes;
