@@ -126,6 +126,12 @@ TEST_CASE("ConvTranspose adds where windows overlap, cuts pads off and pads the 
         Tensor({1, 1, 7}, {1.f, 2.f, 13.f, 20.f, 130.f, 200.f, 300.f}));
 }
 
+TEST_CASE("of no samples there are no outputs") {
+  check({"Conv", {}, {value(Tensor({DType::f32, {0, 1, 3}})), weights({2, 1, 2})}}, Tensor({DType::f32, {0, 2, 2}}));
+  check({"ConvTranspose", {}, {value(Tensor({DType::f32, {0, 1, 3}})), weights({1, 2, 2})}},
+        Tensor({DType::f32, {0, 2, 4}}));
+}
+
 TEST_CASE("Gemm transposes, scales and broadcasts C") {
   const Operand a = value(Tensor({2, 3}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f})),
                 a_t = value(Tensor({3, 2}, {1.f, 4.f, 2.f, 5.f, 3.f, 6.f}));

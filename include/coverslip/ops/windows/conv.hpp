@@ -37,6 +37,13 @@ inline void check_conv_inputs(const Node& node, const Types& in, Dim outputs) {
     throw Error(Errc::BadShape, node.label(), "bias is ", in[2].shape, ", wants ", outputs);
 }
 
+// Of no samples there is no output; but each sample has some.
+inline void want_outputs(const Node& node, const Types& in, const Shape& y) {
+  if (std::any_of(y.begin() + 1, y.end(), [](Dim d) { return d < 1; }))
+    throw Error(Errc::BadShape, node.label(), "nothing is left of input ", in[0].shape, " by weights ", in[1].shape);
+  y.elements();
+}
+
 inline Types conv_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 2, 4);
   want_same_float(node, in);
@@ -47,7 +54,7 @@ inline Types conv_type(const Node& node, const Types& in, Constants) {
     throw Error(Errc::BadShape, node.label(), "input ", x, " in ", groups, " groups does not fit weights ", w);
   Shape y{x[0], w[0]};
   for (const Window& window : conv_windows(node, in)) y.push_back(window.outputs(x[y.rank()]));
-  if (y.elements() == 0) throw Error(Errc::BadShape, node.label(), "nothing is left of input ", x, " by weights ", w);
+  want_outputs(node, in, y);
   if (node.has(3) && in[3].shape != y)
     throw Error(Errc::BadShape, node.label(), "residual is ", in[3].shape, ", wants ", y);
   epilogue_of(node);

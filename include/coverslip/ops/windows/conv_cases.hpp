@@ -80,6 +80,7 @@ inline std::vector<Case> conv_cases() {
        {{"group", Dim{17}}, {"dilations", Dims{1, 2}}, {"pads", Dims{0, 2, 3, 1}}},
        false,
        {1, 17, 5, 10}},
+      {{0, 3, 15}, {8, 3, 4}},
       {{2, 3, 15}, {8, 3, 4}, {{"strides", Dims{2}}, {"pads", Dims{1, 2}}}},
       {{1, 16, 9}, {16, 1, 3}, {{"group", Dim{16}}, {"pads", Dims{1, 1}}, {"activation", std::string("Sigmoid")}}},
       {{1, 2, 4, 5, 6},
