@@ -126,6 +126,25 @@ TEST_CASE("ConvTranspose adds where windows overlap, cuts pads off and pads the 
         Tensor({1, 1, 7}, {1.f, 2.f, 13.f, 20.f, 130.f, 200.f, 300.f}));
 }
 
+TEST_CASE("ConvTranspose makes the output that auto_pad or output_shape says, also where no window reaches") {
+  const Operand x = value(Tensor({1, 1, 2}, {1.f, 2.f})), w = given(Tensor({1, 1, 2}, {1.f, 10.f}));
+  const auto shaped = [](const char* rule, Dim outputs) {
+    return Attributes{{"auto_pad", std::string(rule)}, {"strides", Dims{2}}, {"output_shape", Dims{outputs}}};
+  };
+  // All of it is 1, 10, 2, 20. Of an odd element too many SAME_UPPER cuts the last, all others the first.
+  check({"ConvTranspose", shaped("SAME_UPPER", 3), {x, w}}, Tensor({1, 1, 3}, {1.f, 10.f, 2.f}));
+  check({"ConvTranspose", shaped("SAME_LOWER", 3), {x, w}}, Tensor({1, 1, 3}, {10.f, 2.f, 20.f}));
+  check({"ConvTranspose", shaped("NOTSET", 3), {x, w}}, Tensor({1, 1, 3}, {10.f, 2.f, 20.f}));
+  // Where there is room to spare zeros go on both sides, of an odd number one more to the other side.
+  check({"ConvTranspose", shaped("NOTSET", 6), {x, w}}, Tensor({1, 1, 6}, {0.f, 1.f, 10.f, 2.f, 20.f, 0.f}));
+  check({"ConvTranspose", shaped("SAME_UPPER", 7), {x, w}}, Tensor({1, 1, 7}, {0.f, 0.f, 1.f, 10.f, 2.f, 20.f, 0.f}));
+  check({"ConvTranspose", shaped("SAME_LOWER", 7), {x, w}}, Tensor({1, 1, 7}, {0.f, 1.f, 10.f, 2.f, 20.f, 0.f, 0.f}));
+  check({"ConvTranspose", {{"auto_pad", std::string("SAME_LOWER")}, {"strides", Dims{3}}}, {x, w}},
+        Tensor({1, 1, 6}, {1.f, 10.f, 0.f, 2.f, 20.f, 0.f}));
+  check({"ConvTranspose", {{"auto_pad", std::string("VALID")}, {"pads", Dims{1, 1}}}, {x, w}},
+        Tensor({1, 1, 3}, {1.f, 12.f, 20.f}));
+}
+
 TEST_CASE("of no samples there are no outputs") {
   check({"Conv", {}, {value(Tensor({DType::f32, {0, 1, 3}})), weights({2, 1, 2})}}, Tensor({DType::f32, {0, 2, 2}}));
   check({"ConvTranspose", {}, {value(Tensor({DType::f32, {0, 1, 3}})), weights({1, 2, 2})}},

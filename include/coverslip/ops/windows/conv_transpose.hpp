@@ -7,7 +7,7 @@ namespace coverslip::inline v0::ops {
 
 // Along one axis. Output o gets input i through tap t where o + before = i * stride + t * dilation.
 struct TransposedWindow {
-  Dim taps = 1, stride = 1, dilation = 1, before = 0, outputs = 0;
+  Dim taps = 1, stride = 1, dilation = 1, before = 0, outputs = 0;  // before may be less than 0
 
   // The input, or -1 if the tap brings none to that output.
   Dim place(Dim output, Dim tap, Dim inputs) const {
@@ -56,8 +56,8 @@ inline std::vector<TransposedWindow> transposed_windows(const Node& node, const 
     const Dim full = (x[i + 2] - 1) * window.stride + added[i] + window.dilation * (window.taps - 1) + 1;
     if (given || same) {
       window.outputs = given ? shape[i] : x[i + 2] * window.stride;
-      const Dim cut = std::max<Dim>(full - window.outputs, 0);
-      window.before = rule == "SAME_UPPER" ? cut / 2 : cut - cut / 2;
+      const Dim cut = full - window.outputs, half = cut >> 1;  // less than 0: zeros are added on both sides
+      window.before = rule == "SAME_UPPER" ? half : cut - half;
     } else {
       window.before = rule == "VALID" ? 0 : pads[i];
       window.outputs = full - (rule == "VALID" ? 0 : pads[i] + pads[i + axes]);
@@ -246,6 +246,7 @@ inline std::vector<Case> conv_transpose_cases() {
       {{1, 3, 4, 4}, {3, 5, 1, 2}, {{"auto_pad", std::string("SAME_LOWER")}, {"strides", Dims{3, 2}}}, false},
       {{1, 19, 3, 4}, {19, 1, 3, 3}, {{"group", Dim{19}}, {"strides", Dims{2, 2}}, {"output_padding", Dims{1, 0}}}},
       {{0, 3, 4}, {3, 4, 4}, {{"strides", Dims{2}}}},
+      {{1, 2, 3}, {2, 3, 1}, {{"strides", Dims{3}}, {"auto_pad", std::string("SAME_UPPER")}}},  // room to spare
       {{1, 3, 7}, {3, 4, 4}, {{"strides", Dims{2}}, {"pads", Dims{1, 1}}, {"activation", std::string("Sigmoid")}}},
       {{1, 2, 2, 3, 2}, {2, 3, 2, 2, 2}, {{"strides", Dims{2, 2, 2}}}},
   };
