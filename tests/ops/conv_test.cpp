@@ -145,6 +145,19 @@ TEST_CASE("ConvTranspose makes the output that auto_pad or output_shape says, al
         Tensor({1, 1, 3}, {1.f, 12.f, 20.f}));
 }
 
+TEST_CASE("Conv reads zeros where padding is wider than its window, and skips where its stride is") {
+  const Operand w = given(Tensor({1, 1, 2}, {1.f, 10.f}));
+  check({"Conv", {{"pads", Dims{3, 2}}}, {value(Tensor({1, 1, 1}, {5.f})), w, given(Tensor({1}, {1.f}))}},
+        Tensor({1, 1, 5}, {1.f, 1.f, 51.f, 6.f, 1.f}));
+  const Operand line = value(Tensor({1, 1, 5}, {1.f, 2.f, 3.f, 4.f, 5.f}));
+  check({"Conv", {{"strides", Dims{3}}}, {line, w}}, Tensor({1, 1, 2}, {21.f, 54.f}));
+  // Taps lie 3 apart: SAME pads 3, of which SAME_LOWER puts 2 in front.
+  const Attributes lower{{"auto_pad", std::string("SAME_LOWER")}, {"dilations", Dims{3}}};
+  check({"Conv", lower, {line, w}}, Tensor({1, 1, 5}, {20.f, 30.f, 41.f, 52.f, 3.f}));
+  const Attributes upper{{"auto_pad", std::string("SAME_UPPER")}, {"dilations", Dims{3}}};
+  check({"Conv", upper, {line, w}}, Tensor({1, 1, 5}, {30.f, 41.f, 52.f, 3.f, 4.f}));
+}
+
 TEST_CASE("of no samples there are no outputs") {
   check({"Conv", {}, {value(Tensor({DType::f32, {0, 1, 3}})), weights({2, 1, 2})}}, Tensor({DType::f32, {0, 2, 2}}));
   check({"ConvTranspose", {}, {value(Tensor({DType::f32, {0, 1, 3}})), weights({1, 2, 2})}},

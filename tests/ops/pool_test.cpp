@@ -54,6 +54,53 @@ TEST_CASE("AveragePool counts padding only where it is told to, and never what c
   CHECK(same_numbers(answer("AveragePool", window(3, 2, {1, 1}, 1, 1), {line({1, 2, 3, 4})}), line({1, 3, 2})));
 }
 
+TEST_CASE("ceil_mode leaves out a window that would begin in the padding behind") {
+  // Padded by 1 and 2, windows of 2 could begin at -1, 2 and 5, but 5 is padding.
+  CHECK(same_numbers(answer("MaxPool", window(2, 3, {1, 2}, 1), {line({1, 2, 3, 4})}), line({1, 4})));
+  CHECK(same_numbers(answer("AveragePool", window(2, 3, {1, 2}, 1, 1), {line({1, 2, 3, 4})}), line({.5f, 3.5f})));
+  // With taps 2 apart windows reach over 3 and begin at 0 and 2; the second has one tap.
+  Attributes dilated = window(2, 2, {0, 0}, 1, 1);
+  dilated["dilations"] = List{2};
+  CHECK(same_numbers(answer("MaxPool", dilated, {line({5, 1, 2, 4})}), line({5, 2})));
+  CHECK(same_numbers(answer("AveragePool", dilated, {line({5, 1, 2, 4})}), line({3.5f, 2})));
+  CHECK(same_numbers(answer("LpPool", dilated, {line({3, 1, 4, 9})}), line({5, 4})));
+  // One element of padding behind counts as a tap, were it there to count.
+  dilated["pads"] = List{0, 1};
+  CHECK(same_numbers(answer("AveragePool", dilated, {line({5, 1, 2, 4})}), line({3.5f, 1})));
+  dilated["count_include_pad"] = Dim{0};
+  CHECK(same_numbers(answer("AveragePool", dilated, {line({5, 1, 2, 4})}), line({3.5f, 2})));
+}
+
+TEST_CASE("a stride over the window skips, and a window of padding alone has no most, no sum and no place") {
+  CHECK(same_numbers(answer("MaxPool", window(1, 3), {line({1, 2, 3, 4})}), line({1, 4})));
+  CHECK(same_numbers(answer("AveragePool", window(2, 4), {line({1, 2, 3, 4, 5, 7})}), line({1.5f, 6})));
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  CHECK(same_numbers(answer("MaxPool", window(2, 2, {2, 2}), {line({3})}), line({-kInfinity, 3})));
+  CHECK(same_numbers(answer("AveragePool", window(2, 2, {2, 2}), {line({3})}), line({0, 3})));
+  CHECK(same_numbers(answer("AveragePool", window(2, 2, {2, 2}, 0, 1), {line({3})}), line({0, 1.5f})));
+  CHECK(same_numbers(answer("LpPool", window(2, 2, {2, 2}), {line({-3})}), line({0, 3})));
+}
+
+TEST_CASE("auto_pad makes as many windows as strides begin in the input, and SAME_LOWER pads more before") {
+  const auto same = [](const char* rule, Dim taps, Dim stride, Dim dilation) {
+    return Attributes{{"kernel_shape", List{taps}},
+                      {"strides", List{stride}},
+                      {"dilations", List{dilation}},
+                      {"count_include_pad", Dim{1}},
+                      {"auto_pad", std::string(rule)}};
+  };
+  // Four windows of 4, 2 apart, over 7 and 3 of padding.
+  CHECK(same_numbers(answer("AveragePool", same("SAME_LOWER", 4, 2, 1), {line({4, 8, 12, 16, 20, 24, 28})}),
+                     line({3, 10, 18, 18})));
+  CHECK(same_numbers(answer("AveragePool", same("SAME_UPPER", 4, 2, 1), {line({4, 8, 12, 16, 20, 24, 28})}),
+                     line({6, 14, 22, 13})));
+  // Two taps 3 apart: 3 of padding, 2 of them before.
+  CHECK(same_numbers(answer("MaxPool", same("SAME_LOWER", 2, 1, 3), {line({9, 1, 8, 2})}), line({1, 8, 9, 1})));
+  CHECK(same_numbers(answer("MaxPool", same("SAME_UPPER", 2, 1, 3), {line({9, 1, 8, 2})}), line({8, 9, 1, 8})));
+  // Windows shorter than the stride need no padding.
+  CHECK(same_numbers(answer("MaxPool", same("SAME_LOWER", 1, 3, 1), {line({1, 2, 3, 4, 5})}), line({1, 4})));
+}
+
 TEST_CASE("GlobalAveragePool is the mean of each channel") {
   const Tensor x({1, 2, 2, 2}, {1.f, 2.f, 3.f, 6.f, -1.f, -1.f, 1.f, 3.f});
   CHECK(same_numbers(answer("GlobalAveragePool", {}, {x}), Tensor({1, 2, 1, 1}, {3.f, 0.5f})));
