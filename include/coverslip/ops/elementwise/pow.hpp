@@ -26,12 +26,14 @@ inline void power(const Node&, Inputs in, Outputs out) {
       for_each(out[0].held(), [&](const Index& at) {
         const T base = *in[0].as<T>(broadcast_index(in[0].shape(), at));
         const E exponent = *in[1].as<E>(broadcast_index(in[1].shape(), at));
-        if constexpr (std::is_integral_v<T> && std::is_integral_v<E>)
-          *out[0].as<T>(at) = static_cast<T>(integer_power(std::int64_t{base}, std::int64_t{exponent}));
-        else if constexpr (std::is_integral_v<T>)
-          *out[0].as<T>(at) = convert<T>(std::pow(wide(base), wide(exponent)));
-        else
-          *out[0].as<T>(at) = convert<T>(static_cast<float>(std::pow(wide(base), wide(exponent))));
+        T& y = *out[0].as<T>(at);
+        if constexpr (!std::is_integral_v<T>) {
+          y = convert<T>(static_cast<float>(std::pow(wide(base), wide(exponent))));
+        } else if constexpr (!std::is_integral_v<E>) {
+          y = convert<T>(std::pow(wide(base), wide(exponent)));
+        } else {
+          y = static_cast<T>(integer_power(std::int64_t{base}, std::int64_t{exponent}));
+        }
       });
     });
   });
