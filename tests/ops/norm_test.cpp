@@ -33,6 +33,8 @@ TEST_CASE("LayerNormalization takes all axes from `axis` on as a row, and makes 
   CHECK(same_numbers(outputs[0], Tensor({2, 2, 2}, {-1.f, 1.f, -1.f, 1.f, -1.f, 1.f, 1.f, -1.f}), 1e-6));
   CHECK(same_numbers(outputs[1], Tensor({2, 1, 1}, {2.f, 0.f})));
   CHECK(same_numbers(outputs[2], Tensor({2, 1, 1}, {1.f, 0.5f})));
+  const Tensor nothing(TensorType{DType::f32, {2, 0}});
+  CHECK(std::isnan(layer_norm_outputs({}, nothing, scale)[1].values<float>()[1]));
 }
 
 TEST_CASE("RMSNormalization divides by the root of the mean square and subtracts nothing") {
@@ -81,6 +83,18 @@ TEST_CASE("LRN divides by a power of the squares of the channels around") {
   const Attributes around{{"size", Dim{3}}, {"alpha", 3.f}, {"bias", 2.f}, {"beta", 0.5f}};
   const auto root = [](double v) { return static_cast<float>(std::sqrt(v)); };
   CHECK(same_numbers(answer("LRN", around, {x}), Tensor({1, 3, 1}, {1 / root(7), 2 / root(16), -3 / root(15)}), 1e-6));
+}
+
+TEST_CASE("LRN divides by powers of what is below 0 as well, where there are such") {
+  const Attributes squared{{"size", Dim{1}}, {"alpha", -3.f}, {"beta", 2.f}};
+  const Tensor x({1, 2, 1}, {1.f, 2.f});  // 1 - 3 and 1 - 12
+  CHECK(same_numbers(answer("LRN", squared, {x}), Tensor({1, 2, 1}, {1.f / 4, 2.f / 121}), 1e-7));
+}
+
+TEST_CASE("LayerNormalization may have another scale and another bias for each row") {
+  const Tensor x({2, 2}, {1.f, 3.f, -2.f, 2.f}), scale({2, 1}, {3.f, 5.f}), bias({2, 2}, {0.f, 1.f, 2.f, 3.f});
+  CHECK(same_numbers(answer("LayerNormalization", with_epsilon(0), {x, scale, bias}),
+                     Tensor({2, 2}, {-3.f, 4.f, -3.f, 8.f}), 1e-6));
 }
 
 TEST_CASE("norms refuse what ONNX has not") {

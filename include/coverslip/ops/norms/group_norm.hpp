@@ -157,7 +157,11 @@ inline Graph mvn_by_reductions(const Node& node, const Types& in, const Reductio
 inline std::optional<Graph> expand_group_norm(const Node& node, const Types& in, Constants constants) {
   if (auto graph = widened(node, in, group_norm_type(node, in, constants))) return graph;
   const Shape& x = in[0].shape;
-  if (x.elements() == 0) return std::nullopt;
+  if (x.elements() == 0) {
+    Graph graph = graph_for(node, in);
+    graph.outputs = {graph.append("Identity", "nothing", {graph.inputs[0]})};
+    return graph;
+  }
   if (!is_mvn(node)) return in_blocks(node, in, false);
   const Reduction r = mvn_reduction(node, x);
   bool channels = x.rank() > 1 && r.kept(1);

@@ -213,18 +213,23 @@ class RowNorm {
   std::array<Operand, 2> operands_{};
 };
 
-// Scale and bias may vary along the normalized axes only.
+// Whether scale and bias are the same for each row.
+inline bool operands_are_rows(const Node& node, const Types& in) {
+  const std::size_t rank = in[0].shape.rank(), first = first_normalized(node, in[0].shape);
+  bool rows = true;
+  for (std::size_t i = 1; i < in.size(); ++i)
+    for (std::size_t axis = 0; node.has(i) && axis < in[i].shape.rank(); ++axis)
+      rows = rows && (axis + rank - in[i].shape.rank() >= first || in[i].shape[axis] == 1);
+  return rows;
+}
+
 inline std::vector<Step> plan_layer_norm(const Node& node, const Types& in, Constants, const PlanContext& context) {
   const Shape& x = in[0].shape;
   const std::size_t first = first_normalized(node, x);
-  bool fits = x.elements() > 0;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    if (!node.has(i)) continue;
-    fits = fits && in[i].dtype == DType::f32;
-    for (std::size_t axis = 0; i > 0 && axis < in[i].shape.rank(); ++axis)
-      fits = fits && (axis + x.rank() - in[i].shape.rank() >= first || in[i].shape[axis] == 1);
-  }
-  if (!fits) return {};
+  // Of nothing there is a mean, of which a box of the first output says nothing.
+  if (!operands_are_rows(node, in) || (x.elements() == 0 && node.outputs.size() > 1)) return {};
+  for (std::size_t i = 0; i < in.size(); ++i)
+    if (node.has(i) && in[i].dtype != DType::f32) return {};
   std::vector<Cut> cuts;
   for (std::size_t axis = 0; axis < first; ++axis) cuts.push_back({axis});
   const RowNorm run(node, in, context);
@@ -245,8 +250,20 @@ inline std::vector<Step> plan_layer_norm(const Node& node, const Types& in, Cons
 // double around one of its numbers, adds less than one.
 inline double layer_norm_tolerance(const Node&, const Types&) { return 8 * 0x1p-24; }
 
+// Scale and bias of which rows have different ones come after the norm.
 inline std::optional<Graph> expand_layer_norm(const Node& node, const Types& in, Constants constants) {
-  return widened(node, in, layer_norm_type(node, in, constants));
+  if (auto graph = widened(node, in, layer_norm_type(node, in, constants))) return graph;
+  if (operands_are_rows(node, in)) return std::nullopt;
+  Graph graph = graph_for(node, in);
+  Node plain = node;
+  plain.name = "normalized";
+  plain.inputs = {graph.inputs[0], graph.constant(Tensor({1}, {1.0f}))};
+  for (ValueId& v : plain.outputs) v = graph.add({.name = "normalized"});
+  graph.outputs = plain.outputs;
+  graph.nodes.push_back(plain);
+  graph.outputs[0] = graph.append("Mul", "scaled", {plain.outputs[0], graph.inputs[1]});
+  if (node.has(2)) graph.outputs[0] = graph.append("Add", "moved", {graph.outputs[0], graph.inputs[2]});
+  return graph;
 }
 
 inline std::vector<Case> row_norm_cases(const std::string& op) {
@@ -278,6 +295,7 @@ inline std::vector<Case> layer_norm_cases() {
   cases.push_back({op, {}, {data({2, 5, 21}), weights({21}), weights({21})}});
   cases.push_back({op, {{"axis", Dim{1}}}, {data({2, 5, 7}), weights({5, 7}), weights({7})}});
   cases.push_back({op, {}, {data({2, 5, 7}), weights({7}), weights({2, 5, 7})}});
+  cases.push_back({op, {}, {data({2, 3, 19}), data({3, 1}), data({2, 1, 1})}, false, 3});
   for (const std::size_t outputs : {2, 3}) {
     cases.push_back({op, {}, {data({2, 5, 7}), weights({7}), weights({7})}, false, outputs});
     cases.push_back({op, {{"axis", Dim{1}}}, {far_from_zero({2, 5, 7}), weights({7})}, false, outputs});
