@@ -77,7 +77,7 @@ TEST_CASE("exp, log, tanh and erf are good to four units in the last place, and 
     CAPTURE(worst_x);
     CHECK(worst < 4);
     for (const KernelTable* kernels : supported_kernels()) {
-      INFO(kernels->name);
+      INFO(std::string(kernels->name));
       const std::vector<float> same = values(*kernels, f.kernel, x);
       std::size_t differ = 0;
       for (std::size_t i = 0; i < x.size(); ++i)
@@ -111,7 +111,7 @@ TEST_CASE("powers are good to one unit in the last place, and have the same bits
     REQUIRE(error_of(same[i], std::pow(double{x[i]}, double{y[i]})) <= 1);
   }
   for (const KernelTable* kernels : supported_kernels()) {
-    INFO(kernels->name);
+    INFO(std::string(kernels->name));
     const std::vector<float> z = powers(*kernels);
     std::size_t differ = 0;
     for (std::size_t i = 0; i < z.size(); ++i) differ += z[i] != same[i] && !(std::isnan(z[i]) && std::isnan(same[i]));
@@ -124,7 +124,7 @@ TEST_CASE("16-bit floats are widened and narrowed as core/half.hpp does it, on e
   for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<std::uint16_t>(i);
   const std::vector<float> floats = floats_of_all_kinds(4093);
   for (const KernelTable* kernels : supported_kernels()) {
-    INFO(kernels->name);
+    INFO(std::string(kernels->name));
     std::vector<float> wide(halves.size()), wide_b(halves.size());
     kernels->half.widen_f16(halves.data(), wide.data(), halves.size());
     kernels->half.widen_bf16(halves.data(), wide_b.data(), halves.size());

@@ -289,7 +289,7 @@ void check_group(std::string_view group) {
         REQUIRE(same_elements(got[i].view(), want[i].view(), want[i].view().held()));
     }
     for (const KernelTable* kernels : supported_kernels()) {
-      INFO(kernels->name);
+      INFO(std::string(kernels->name));
       for (const Step& step : sample.candidates(*kernels)) {
         INFO(step.kernel << " to " << to_string(step.outputs.at(0)));
         check_step(sample, step, want);

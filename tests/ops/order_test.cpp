@@ -22,7 +22,7 @@ std::vector<Tensor> top(const Tensor& x, std::int64_t k, Attributes attributes =
   const Box all(want[0].shape());
   for (const KernelTable* kernels : supported_kernels())
     for (const Step& step : sample.candidates(*kernels)) {
-      INFO(kernels->name);
+      INFO(std::string(kernels->name));
       Buffer values = sample.make_output(step, all, Room::Padded);
       std::list<Buffer> places = sample.make_others(step, Room::Padded);
       sample.run(step, sample.feed(step, all, Room::Padded).views, values.view, places, all);

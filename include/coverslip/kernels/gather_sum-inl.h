@@ -24,7 +24,7 @@ inline void GatherSum(const float* x, const int32_t* places, const float* weight
     for (size_t k = 0; k < terms; ++k) {
       const auto w = hn::LoadU(d, weights + k * step + i);
       const auto term = hn::Mul(w, hn::GatherIndex(d, x, hn::LoadU(di, places + k * step + i)));
-      sum = hn::Add(sum, hn::IfThenElseZero(hn::Ne(w, hn::Zero(d)), term));
+      sum = hn::Add(sum, hn::IfThenZeroElse(hn::Eq(w, hn::Zero(d)), term));  // Ne of NaN depends on the target
     }
     hn::StoreU(sum, d, y + i);
   }
