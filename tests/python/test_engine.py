@@ -261,13 +261,7 @@ def test_an_interrupt_stops_a_long_run(save: Save, graphs: Graphs) -> None:
     assert model.memory().peak > 0  # it can be used again
 
 
-def test_importing_is_quick_and_takes_no_onnx() -> None:
-    program = (
-        "import time; start = time.process_time(); import coverslip; coverslip.load; "
-        "import sys; assert 'onnx' not in sys.modules; print(time.process_time() - start)"
-    )
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
-        for _ in range(3)
-    ]
-    assert min(seconds) < 0.3
+def test_importing_takes_no_onnx() -> None:
+    program = "import sys, coverslip; coverslip.load; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert "coverslip" in done.stdout.split() and "onnx" not in done.stdout.split()
