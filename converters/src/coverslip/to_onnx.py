@@ -38,13 +38,21 @@ def to_onnx(graph: Graph, opaque_above: int | None = None, opset: int | None = N
 
 
 def _oldest_opset(graph: Graph) -> int:
-    """COMMON, or newer where an operator came later."""
-    first: dict[str, int] = {}
+    """COMMON, or newer where an operator, or what it is told, came later."""
+    versions: dict[str, list[onnx.defs.OpSchema]] = {}
     for schema in onnx.defs.get_all_schemas_with_history():
         if not schema.domain:
-            first[schema.name] = min(first.get(schema.name, 1 << 30), schema.since_version)
-    late = [node.op for node in graph.nodes if first.get(node.op, 0) > COMMON]
-    return max([COMMON, *(int(onnx.defs.get_schema(op).since_version) for op in late)])
+            versions.setdefault(schema.name, []).append(schema)
+    needed = COMMON
+    for node in graph.nodes:
+        history = sorted(versions.get(node.op, []), key=lambda schema: schema.since_version)
+        if history and history[0].since_version > COMMON:
+            needed = max(needed, next((s for s in history if _takes(s, node)), history[-1]).since_version)
+    return needed
+
+
+def _takes(schema: onnx.defs.OpSchema, node: Node) -> bool:
+    return bool(node.attributes.keys() <= schema.attributes.keys() and len(node.inputs) <= schema.max_input)
 
 
 def _info(value: Value, known: bool = True) -> onnx.ValueInfoProto:

@@ -32,9 +32,18 @@ class Matcher(Editor):
         array = self.constant(value)
         return self._shapes.get(value) if array is None else array.shape
 
+    def sizes(self, value: str) -> tuple[int, ...]:
+        """The shape; nothing where its rank is not known."""
+        shape = self.shape(value)
+        return () if shape is None else shape
+
     def is_float(self, value: str) -> bool:
         """Whether the value is of a floating type."""
         return self._dtypes.get(value) in ("f32", "f16", "bf16")
+
+    def is_float32(self, value: str) -> bool:
+        """Whether the value is of float32."""
+        return self._dtypes.get(value) == "f32"
 
     def same_shape(self, a: str, b: str) -> bool:
         """Whether both are known to have as many axes, of the same sizes where these are known."""
