@@ -19,10 +19,11 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "converters" / "src"))
 
@@ -35,10 +36,23 @@ from onnx.backend.test.runner import Runner
 from coverslip import Errc, Error, onnx_reader, passes, runtime, shapes, writer
 from coverslip.dtypes import NUMPY
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
 OUTCOMES = ("passed", "refused", "wrong", "crashed")
 
 REFUSED = Path(__file__).with_name("refused.txt")
-"""The names of the tests that are refused, made by --write-refused; test_node_tests.py holds them to it."""
+"""The names of the tests that are refused, under their reasons; ledger.py makes it."""
+
+DISPUTED = {
+    f"test_resize_downsample_scales_{mode}_align_corners": "its length_resized is a fraction; in ONNX's text, and in "
+    "onnxruntime, it is the length of the resized tensor"
+    for mode in ("linear", "cubic")
+} | {
+    "test_attention_4d_causal_fp16_expanded": "written out, each of its steps rounds to f16; what the engine makes of "
+    "them lies nearer to the exact answer (4.0e-4 at most) than what ONNX expects (4.9e-4)"
+}
+"""Tests that are answered otherwise, and why that stays so."""
 
 
 @dataclass(frozen=True)
@@ -135,30 +149,46 @@ def _as_expected(found: Any, expected: Any) -> Any:
 
 
 def check_all(chosen: Sequence[Any], way: Way) -> Iterator[Result]:
-    """Results in order. A child process runs the tests, so that one which kills it counts as crashed."""
+    """Results in order; a test that kills its process counts as crashed."""
+    return isolated(chosen, lambda case: check(case, way), lambda case, why: Result(case.name, "crashed", why))
+
+
+@cache
+def results() -> tuple[Result, ...]:
+    """How all tests go on the best instruction set of this machine; they run once."""
+    return tuple(check_all(list(cases().values()), Way()))
+
+
+def isolated(items: Sequence[Item], run: Callable[[Item], Made], died: Callable[[Item, str], Made]) -> Iterator[Made]:
+    """What `run` makes of each, in order. A child process runs it; where one killed that, another goes on behind it."""
     at = 0
-    while at < len(chosen):
+    while at < len(items):
         reader, writer_end = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(reader)
             with os.fdopen(writer_end, "wb") as pipe:
-                for case in chosen[at:]:
-                    pickle.dump(check(case, way), pipe)
+                for item in items[at:]:
+                    pickle.dump(run(item), pipe)
                     pipe.flush()
             os._exit(0)
         os.close(writer_end)
         with os.fdopen(reader, "rb") as pipe:
-            while at < len(chosen):
+            while at < len(items):
                 try:
                     yield pickle.load(pipe)
                 except EOFError:
                     break
                 at += 1
         _, status = os.waitpid(child, 0)
-        if at < len(chosen):
-            yield Result(chosen[at].name, "crashed", f"the process ended with status {status}")
+        if at < len(items):
+            yield died(items[at], f"the process ended with status {status}")
             at += 1
+
+
+def refused() -> set[str]:
+    """The names of the tests that were refused when ledger.py ran."""
+    return {line for line in REFUSED.read_text(encoding="ascii").splitlines() if not line.startswith("#")}
 
 
 def names_of(found: Sequence[Result], outcome: str) -> list[str]:
@@ -177,7 +207,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-passes", action="store_true", help="run what was imported, without simplifying it")
     parser.add_argument("--constants", action="store_true", help="make constants of all inputs but the first")
     parser.add_argument("--list", metavar="OUTCOME", choices=OUTCOMES, help="print only the names of these")
-    parser.add_argument("--write-refused", action="store_true", help=f"make {REFUSED.name} anew from all tests")
     parser.add_argument("-v", "--verbose", action="store_true", help="say why each test did not pass")
     options = parser.parse_args(arguments)
     words = set(re.findall(r"\w+", Path(options.names).read_text())) if options.names else None
@@ -189,8 +218,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         and (not options.op or any(node.op_type in options.op for node in case.model.graph.node))
     ]
     found = list(check_all(chosen, Way(options.target, not options.no_passes, options.constants)))
-    if options.write_refused:
-        REFUSED.write_text("".join(f"{name}\n" for name in sorted(names_of(found, "refused"))), encoding="ascii")
     if options.list:
         print("\n".join(names_of(found, options.list)))
         return 0

@@ -1,6 +1,6 @@
 """Writes docs/OPERATORS.md from what the engine tells of itself and what ONNX's node tests show of the converter.
 
-PYTHON tests/conformance/operators_page.py            after ./dev build, and after node_tests.py --write-refused
+PYTHON tests/conformance/operators_page.py            after ./dev build, and after ledger.py
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def abilities(slip: Path = SLIP) -> dict[str, Any]:
 
 def converted(known: Sequence[str]) -> list[str]:
     """Operators that the engine lacks, and models with them are answered all the same."""
-    refused = set(node_tests.REFUSED.read_text(encoding="ascii").split())
+    refused = node_tests.refused()
     answered = {
         node.op_type
         for name, case in node_tests.cases().items()
