@@ -15,7 +15,7 @@ import onnxscript.optimizer
 from onnx import helper, numpy_helper
 from onnx_ir.passes.common import CommonSubexpressionEliminationPass
 
-from . import control_flow, dtypes, lower, onnx_file, onnx_types, operators, opsets, padding, shapes
+from . import contrib, control_flow, dtypes, lower, onnx_file, onnx_types, operators, opsets, padding, shapes
 from .errors import Errc, Error
 from .ir import FREE, Array, Attribute, Graph, Node, Value
 
@@ -36,7 +36,7 @@ def from_model(model: onnx.ModelProto, shapes_wanted: Shapes | None = None) -> G
     _check(model)
     fix_inputs(model.graph, shapes_wanted or {})
     known = operators.known() | lower.HANDLED
-    simple = _simplified(opsets.prepared(model, known))
+    simple = _simplified(opsets.prepared(contrib.written_out(model), known))
     problems = onnx_types.problems(simple.graph)
     onnx_types.narrow(simple.graph)
     graph = _import(simple.graph, problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import onnx_double
+from . import reference_quantized as quantized
 from . import window as win
 from .attributes import integer, integers, label, real, text
 from .dtypes import NUMPY
@@ -21,6 +23,7 @@ Arrays: TypeAlias = npt.NDArray[Any]
 Index: TypeAlias = tuple[Any, ...]
 Inputs: TypeAlias = list["Arrays | None"]
 
+_INTEGER_WINDOWS = ("ConvInteger", "QLinearConv")
 _ONNX_TYPES = {1: "f32", 2: "u8", 3: "i8", 6: "i32", 7: "i64", 9: "bool", 10: "f16", 16: "bf16"}
 
 
@@ -56,7 +59,9 @@ def _plain(node: Node) -> bool:
         return not integer(node, "training_mode", 0)
     if node.op == "Pad":
         return len(node.inputs) < 4 and text(node, "mode", "constant") != "wrap"
-    return node.op not in win.WINDOWED or text(node, "auto_pad", "NOTSET") in ("NOTSET", "VALID")
+    if node.op in ("QuantizeLinear", "DequantizeLinear"):
+        return quantized.plain(node)
+    return node.op not in (*win.WINDOWED, *_INTEGER_WINDOWS) or text(node, "auto_pad", "NOTSET") in ("NOTSET", "VALID")
 
 
 def widen(array: Arrays) -> Arrays:
@@ -191,11 +196,11 @@ def _pool_parts(node: Node, x: Arrays) -> tuple[win.Window, list[int], list[int]
 def _max_pool(node: Node, inputs: Inputs) -> Arrays:
     x = need(inputs, 0)
     w, lengths, end = _pool_parts(node, x)
-    padded = _padded(x, w.begin, end, -np.inf)
+    padded = _padded(x.astype(np.float64), w.begin, end, -np.inf)
     y = np.full((*x.shape[:2], *lengths), -np.inf)
     for tap in _taps(w):
         y = np.maximum(y, padded[_at(w, tap, lengths)])
-    return y
+    return y.astype(x.dtype)
 
 
 def _average_pool(node: Node, inputs: Inputs) -> Arrays:
@@ -310,7 +315,9 @@ _OPERATORS: dict[str, Callable[[Node, Inputs], Arrays]] = {
     "Clip": _clip,
     "Concat": _concat,
     "Conv": _conv,
+    "ConvInteger": partial(quantized.conv_integer, _conv),
     "ConvTranspose": _conv_transpose,
+    "DequantizeLinear": quantized.dequantize_linear,
     "Flatten": _flatten,
     "Gemm": _gemm,
     "GlobalAveragePool": lambda _, x: need(x, 0).mean(axis=tuple(range(2, need(x, 0).ndim)), keepdims=True),
@@ -318,9 +325,13 @@ _OPERATORS: dict[str, Callable[[Node, Inputs], Arrays]] = {
     "Identity": lambda _, x: need(x, 0),
     "LeakyRelu": lambda n, x: np.where(need(x, 0) < 0, real(n, "alpha", 0.01) * need(x, 0), need(x, 0)),
     "MatMul": lambda _, x: np.asarray(need(x, 0) @ need(x, 1)),
+    "MatMulInteger": quantized.matmul_integer,
     "MaxPool": _max_pool,
     "Mul": lambda _, x: np.asarray(need(x, 0) * need(x, 1)),
     "Pad": _pad,
+    "QLinearConv": partial(quantized.qlinear_conv, _conv),
+    "QLinearMatMul": quantized.qlinear_matmul,
+    "QuantizeLinear": quantized.quantize_linear,
     "Relu": lambda _, x: np.maximum(need(x, 0), 0),
     "Reshape": _reshape,
     "Resize": lambda n, x: resize(n, need(x, 0), optional(x, 2), optional(x, 3)),

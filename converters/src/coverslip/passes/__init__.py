@@ -16,6 +16,8 @@ from . import (
     einsum_products,
     group_norm_recognition,
     identity_removal,
+    integer_movement,
+    integer_operators,
     linear_fusion,
     norm_recognition,
     pad_folding,
@@ -28,6 +30,8 @@ Pass = Callable[[Graph], bool]
 
 ORDER: tuple[tuple[str, Pass], ...] = (
     ("identity removal", identity_removal.run),
+    ("integer movement", integer_movement.run),
+    ("integer operators", integer_operators.run),
     ("constant folding", constant_folding.run),
     ("norm recognition", norm_recognition.run),
     ("group-norm recognition", group_norm_recognition.run),
