@@ -56,7 +56,9 @@ def windows() -> None:
 def resizes() -> None:
     for mode in ("nearest", "linear"):
         for place in ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"):
-            for scales in ([1.0, 1.0, 2.0, 3.0], [1.0, 1.0, 0.6, 1.5]):
+            # With align_corners onnxruntime leaves out the fraction of a length, which ONNX's own tests count.
+            other = [1.0, 1.0, 3.0, 1.0] if place == "align_corners" else [1.0, 1.0, 0.6, 1.5]
+            for scales in ([1.0, 1.0, 2.0, 3.0], other):
                 net = Net(1, 2, 7, 5)
                 net.add("Resize", "", net.constant(np.array(scales)), mode=mode, coordinate_transformation_mode=place)
                 case(f"Resize {mode} {place} by {scales}", net)

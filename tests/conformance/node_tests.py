@@ -45,10 +45,6 @@ REFUSED = Path(__file__).with_name("refused.txt")
 """The names of the tests that are refused, under their reasons; ledger.py makes it."""
 
 DISPUTED = {
-    f"test_resize_downsample_scales_{mode}_align_corners": "its length_resized is a fraction; in ONNX's text, and in "
-    "onnxruntime, it is the length of the resized tensor"
-    for mode in ("linear", "cubic")
-} | {
     "test_attention_4d_causal_fp16_expanded": "written out, each of its steps rounds to f16; what the engine makes of "
     "them lies nearer to the exact answer (4.0e-4 at most) than what ONNX expects (4.9e-4)"
 }

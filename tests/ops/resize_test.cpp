@@ -47,6 +47,9 @@ TEST_CASE("coordinates are worked out by ONNX's formulas") {
   CHECK(same_numbers(resized_to(ways("linear", "pytorch_half_pixel"), list({1.f, 2.f, 3.f}), 1), list({1.f})));
   const Tensor symmetric = resized(ways("linear", "half_pixel_symmetric"), list({1.f, 2.f, 3.f, 4.f}), list({0.6f}));
   CHECK(same_numbers(symmetric, list({1.6666667f, 3.3333333f}), 1e-6));
+  // The length of the output is that by the scale, 2.4, not the 2 elements that fit: the second lies at 3 / 1.4.
+  const Tensor corners = resized(ways("linear", "align_corners"), list({1.f, 2.f, 3.f, 4.f}), list({0.6f}));
+  CHECK(same_numbers(corners, list({1.f, 3.1428571f}), 1e-6));
 }
 
 TEST_CASE("cubic is that of cubic_coeff_a, and may leave out what lies outside") {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -52,7 +53,8 @@ def _coordinates(node: Node, size: int, length: int, factor: float) -> Arrays:
     if mode == "asymmetric":
         return i / factor
     if mode == "align_corners":
-        return i * (size - 1) / (length - 1) if length > 1 else i * 0
+        scaled = length if math.isclose(size * factor, length) else size * factor
+        return i * (size - 1) / (scaled - 1) if length > 1 else i * 0
     if mode == "half_pixel":
         return (i + 0.5) / factor - 0.5
     if mode == "pytorch_half_pixel":

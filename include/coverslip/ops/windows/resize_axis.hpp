@@ -84,10 +84,10 @@ struct ResizeAxis {
       case ResizeCoordinates::HalfPixel: break;
       case ResizeCoordinates::HalfPixelSymmetric: return (n - m * n / length) / 2 + centre;
       case ResizeCoordinates::PytorchHalfPixel: return outputs > 1 ? centre : 0;
-      case ResizeCoordinates::AlignCorners: return outputs > 1 ? o * (n - 1) / (m - 1) : 0;
+      case ResizeCoordinates::AlignCorners: return outputs > 1 ? o * (n - 1) / (length - 1) : 0;
       case ResizeCoordinates::Asymmetric: return o * n / length;
       case ResizeCoordinates::TfCropAndResize:
-        return outputs > 1 ? begin * (n - 1) + o * (end - begin) * (n - 1) / (m - 1) : (begin + end) / 2 * (n - 1);
+        return outputs > 1 ? begin * (n - 1) + o * (end - begin) * (n - 1) / (length - 1) : (begin + end) / 2 * (n - 1);
     }
     return centre;
   }
