@@ -78,8 +78,8 @@ class Model {
 
 // For a run that may take long: another thread sets and watches these.
 struct RunControl {
-  const std::atomic<bool>* stop = nullptr;  // read between boxes; once true, the run throws Error(Cancelled)
-  std::atomic<double>* progress = nullptr;  // written between boxes: the share that is done, from 0 to 1
+  const std::atomic<bool>* stop = nullptr;  // read between pieces of steps; once true, the run throws Error(Cancelled)
+  std::atomic<double>* progress = nullptr;  // written as often: the share that is done, 0 to 1
 };
 
 struct StepInfo {

@@ -201,6 +201,8 @@ static void memory_is_copied_or_kept_until_released(const char* path) {
   CHECK(released == 2);
   CHECK(coverslip_model_load_memory(file + 1, size - 1, count_release, &released, &model, NULL) == COVERSLIP_BAD_INPUT);
   CHECK(released == 3);
+  CHECK(coverslip_model_load_memory(file, size, count_release, &released, NULL, NULL) == COVERSLIP_BAD_INPUT);
+  CHECK(released == 4);
   memmove(file + 1, file, size); /* begins anywhere: copied */
   CHECK(coverslip_model_load_memory(file + 1, size, NULL, NULL, &model, NULL) == COVERSLIP_OK);
   memset(file, 0, size + 1);

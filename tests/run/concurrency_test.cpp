@@ -55,7 +55,7 @@ class RunningSession {
       do {
         progress_ = 0;
         ended_ = code_of([&] { session.run(x, {.stop = &stop_, .progress = &progress_}); });
-      } while (!ended_);
+      } while (!ended_ || *ended_ == Errc::Busy);
       over_ = true;
     });
     while (progress_ == 0 && !over_) std::this_thread::yield();

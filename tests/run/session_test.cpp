@@ -100,6 +100,19 @@ TEST_CASE("what does not fit into max_memory is refused before it starts, with t
   }
 }
 
+TEST_CASE("a node without outputs, or with what is the engine's own, is refused") {
+  Graph none;
+  none.outputs = {none.append("Relu", "r", {none.input({DType::f32, {4}})})};
+  none.nodes.push_back({.op = "Unique", .name = "u", .inputs = {none.constant(Tensor({}, {1.f}))}, .outputs = {}});
+  CHECK_THROWS_WITH_AS(Session(Model(none)), "Unique 'u': names no output; at least one wanted", Error);
+  Graph own;
+  own.outputs = {own.append("ReduceSum", "sum", {own.input({DType::f32, {4}})},
+                            {{"coverslip.blocks", std::vector<Dim>(1000, 1)}})};
+  CHECK_THROWS_WITH_AS(Session(Model(own)),
+                       "ReduceSum 'sum': attribute 'coverslip.blocks' is for the engine's own use; leave it out",
+                       Error);
+}
+
 TEST_CASE("where a shape depends on data, a run plans on when the data is there") {
   Graph g;
   const ValueId x = g.input({DType::f32, {2, 6}}, "x"), shape = g.input({DType::i64, {2}}, "shape");

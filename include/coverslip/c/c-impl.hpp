@@ -224,7 +224,8 @@ size_t coverslip_dtype_size(coverslip_dtype dtype) {
 coverslip_code coverslip_model_load(const char* path, coverslip_model** model, coverslip_error* error) {
   return coverslip::c::guarded(error, [&] {
     using coverslip::c::given;
-    given(model, "model") = new coverslip_model{coverslip::Model::load(&given(path, "path"))};
+    coverslip_model*& to = given(model, "model");
+    to = new coverslip_model{coverslip::Model::load(&given(path, "path"))};
   });
 }
 
@@ -236,9 +237,9 @@ coverslip_code coverslip_model_load_memory(const void* data, size_t size, void (
     Bytes owner;
     if (release != nullptr) owner = Bytes(bytes, [release, context](std::byte*) { release(context); });
     c::given(bytes, "data");
-    c::given(model, "model") =
-        new coverslip_model{release != nullptr ? Model::load(std::move(owner), size)
-                                               : Model::load(std::span<const std::byte>(bytes, size))};
+    coverslip_model*& to = c::given(model, "model");
+    to = new coverslip_model{release != nullptr ? Model::load(std::move(owner), size)
+                                                : Model::load(std::span<const std::byte>(bytes, size))};
   });
 }
 
@@ -285,8 +286,8 @@ coverslip_code coverslip_session_new(const coverslip_model* model, const coversl
                                      coverslip_session** session, coverslip_error* error) {
   return coverslip::c::guarded(error, [&] {
     using namespace coverslip;
-    c::given(session, "session") =
-        new coverslip_session{Session(c::given(model, "model").model, c::options_of(options)), {}, {}, {}};
+    coverslip_session*& to = c::given(session, "session");
+    to = new coverslip_session{Session(c::given(model, "model").model, c::options_of(options)), {}, {}, {}};
   });
 }
 
@@ -294,7 +295,8 @@ coverslip_code coverslip_session_copy(const coverslip_session* other, coverslip_
                                       coverslip_error* error) {
   return coverslip::c::guarded(error, [&] {
     using coverslip::c::given;
-    given(session, "session") = new coverslip_session{given(other, "other").session, {}, {}, {}};
+    coverslip_session*& to = given(session, "session");
+    to = new coverslip_session{given(other, "other").session, {}, {}, {}};
   });
 }
 

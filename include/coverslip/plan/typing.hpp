@@ -51,6 +51,7 @@ class Typing {
  public:
   Typing(const Graph& graph, const PlanContext& context, const Entry& entry) : graph_(graph), context_(context) {
     check_operators();
+    check_attributes();
     Homes homes(graph.values.size(), kNoValue);
     for (const auto& [v, type] : entry.inputs) {
       homes.at(v) = add({.type = type, .home = Home::Input});
@@ -91,6 +92,14 @@ class Typing {
                   "; `slip info --operators` lists those that it has");
   }
 
+  // What expansions say to the engine's own kernels is checked there, not here.
+  void check_attributes() const {
+    for (const Node& node : graph_.nodes)
+      for (const auto& [key, value] : node.attributes)
+        if (key.starts_with("coverslip."))
+          throw Error(Errc::BadModel, node.label(), "attribute '", key, "' is for the engine's own use; leave it out");
+  }
+
   bool knows(ValueId planned) const { return plan.values[planned].constant != nullptr || contents_.contains(planned); }
 
   bool wants_contents(const Node& node, const Homes& homes) const {
@@ -128,6 +137,7 @@ class Typing {
 
   // Adds a node of `graph`, whose values so far are in `homes`.
   void type(const Node& node, const Graph& graph, Homes& homes) {
+    if (node.outputs.empty()) throw Error(Errc::BadModel, node.label(), "names no output; at least one wanted");
     OpenNode open{find_op(node.op), node, {}, {}};
     std::vector<const Tensor*> constants;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {

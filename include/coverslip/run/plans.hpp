@@ -37,10 +37,12 @@ class Plans {
   // All that a plan depends on. None: it depends on so much data that it will hardly be asked for again.
   static std::optional<std::string> key_of(const Entry& entry) {
     std::string key = std::to_string(entry.node);
-    for (const auto& [v, type] : entry.inputs) key += " " + to_string(type);
+    const auto add = [&](ValueId v, const TensorType& type) { key += " " + std::to_string(v) + ":" + to_string(type); };
+    for (const auto& [v, type] : entry.inputs) add(v, type);
     for (const auto& [v, tensor] : entry.contents) {
       if (!is_small(tensor->type())) return std::nullopt;
-      key += " " + to_string(tensor->type()) + " ";
+      add(v, tensor->type());
+      key += " ";
       key.append(reinterpret_cast<const char*>(tensor->data()), tensor->type().bytes());
     }
     return key;

@@ -65,9 +65,13 @@ struct Session::State {
   // The executor of the first part for these shapes; it keeps its memory until another shape comes.
   Executor& current(std::span<const Shape> shapes) { return part(0, first_entry(model.state_->graph, shapes)); }
 
-  // The executor of part `i` of a run: there are several where shapes depend on data.
+  // The executor of part `i` of a run: there are several where shapes depend on data. Each is planned within the whole
+  // of max_memory, so that where there is a limit, only one keeps its memory.
   Executor& part(std::size_t i, const Entry& entry) {
     const std::shared_ptr<const Plan> plan = plans->get(entry);
+    if (plans->budget().max_memory > 0)
+      for (std::size_t other = 0; other < parts.size(); ++other)
+        if (other != i) parts[other].reset();
     if (parts.size() <= i) parts.resize(i + 1);
     if (!parts[i] || &parts[i]->plan() != plan.get()) {
       parts[i].reset();  // before the next takes its memory

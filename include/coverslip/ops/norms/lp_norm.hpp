@@ -40,9 +40,9 @@ inline std::optional<Graph> expand_lp_norm(const Node& node, const Types& in, Co
   Graph graph = graph_for(node, in);
   const bool squares = node.attr<Dim>("p", 2) == 2;
   const ValueId norm = graph.append("coverslip.BlockReduce", "norm", {graph.inputs[0]},
-                                    {{"reduce", std::string(squares ? "ReduceL2" : "ReduceL1")},
+                                    {{"coverslip.reduce", std::string(squares ? "ReduceL2" : "ReduceL1")},
                                      {"axes", std::vector<Dim>{node.attr<Dim>("axis", -1)}},
-                                     {"least", std::numeric_limits<float>::denorm_min()}});
+                                     {"coverslip.least", std::numeric_limits<float>::denorm_min()}});
   graph.outputs = {graph.append("Div", "divided", {graph.inputs[0], norm})};
   return graph;
 }

@@ -31,7 +31,7 @@ inline constexpr Reducer kReducers[] = {
 
 // Those of blocks are named by an attribute.
 inline const Reducer& reducer_of(const Node& node) {
-  const std::string name = node.attr("reduce", node.op);
+  const std::string name = node.attr("coverslip.reduce", node.op);
   return *std::find_if(std::begin(kReducers), std::end(kReducers) - 1,
                        [&](const Reducer& r) { return r.name == name; });
 }

@@ -71,10 +71,11 @@ inline std::optional<Graph> expand_reduce(const Node& node, const Types& in, Con
     if (r.reduced[axis]) axes.push_back(static_cast<Dim>(axis));
   const std::vector<Dim> blocks = blocks_of(r.x, r.reduced, kBlock);
   Graph graph = graph_for(node, in);
-  const ValueId parts = graph.append("coverslip.BlockReduce", "blocks", {graph.inputs[0]},
-                                     {{"reduce", std::string(first)}, {"axes", axes}, {"blocks", blocks}});
-  Attributes last{{"reduce", std::string(second)}, {"axes", axes}, {"keepdims", Dim{r.keepdims}}};
-  if (second == "ReduceMean") last["divisor"] = static_cast<Dim>(terms);
+  const ValueId parts =
+      graph.append("coverslip.BlockReduce", "blocks", {graph.inputs[0]},
+                   {{"coverslip.reduce", std::string(first)}, {"axes", axes}, {"coverslip.blocks", blocks}});
+  Attributes last{{"coverslip.reduce", std::string(second)}, {"axes", axes}, {"keepdims", Dim{r.keepdims}}};
+  if (second == "ReduceMean") last["coverslip.divisor"] = static_cast<Dim>(terms);
   graph.outputs.push_back(graph.append("coverslip.BlockReduce", "combined", {parts}, std::move(last)));
   return graph;
 }
@@ -125,7 +126,7 @@ inline std::vector<Case> reduce_cases(std::string_view name) {
 inline std::vector<Case> block_reduce_cases() {
   using List = std::vector<Dim>;
   const auto blocks = [](const char* reduce, const List& axes, const List& extents) {
-    return Attributes{{"reduce", std::string(reduce)}, {"axes", axes}, {"blocks", extents}};
+    return Attributes{{"coverslip.reduce", std::string(reduce)}, {"axes", axes}, {"coverslip.blocks", extents}};
   };
   constexpr const char* kName = "coverslip.BlockReduce";
   return {{kName, blocks("ReduceSum", {2, 3}, {1, 1, 2, 7}), {data({2, 3, 5, 7})}},
@@ -133,7 +134,10 @@ inline std::vector<Case> block_reduce_cases() {
           {kName, blocks("ReduceLogSumExp", {0, 1}, {1, 3, 1}), {data({2, 8, 17})}},
           {kName, blocks("ReduceSum", {0}, {3}), {data(TensorType{DType::i64, {10}})}},
           {kName,
-           {{"reduce", std::string("ReduceMean")}, {"axes", List{0}}, {"keepdims", Dim{0}}, {"divisor", Dim{100}}},
+           {{"coverslip.reduce", std::string("ReduceMean")},
+            {"axes", List{0}},
+            {"keepdims", Dim{0}},
+            {"coverslip.divisor", Dim{100}}},
            {data({7, 3})}}};
 }
 

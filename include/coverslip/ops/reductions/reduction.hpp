@@ -75,10 +75,11 @@ inline Reduction reduction_of(const Node& node, const Shape& x, std::vector<Dim>
   Reduction r{
       .x = x, .reduced = PerAxis<bool>(x.rank(), false), .block = x, .keepdims = node.attr<Dim>("keepdims", 1) != 0};
   for (const std::size_t axis : axes_in(node, axes, x.rank())) r.reduced[axis] = true;
-  const auto blocks = node.attr("blocks", std::vector<Dim>());
+  const auto blocks = node.attr("coverslip.blocks", std::vector<Dim>());
   for (std::size_t axis = 0; axis < blocks.size(); ++axis) r.block[axis] = blocks[axis];
-  if (node.attributes.contains("divisor")) r.divisor = static_cast<double>(node.attr<Dim>("divisor", 1));
-  if (node.attributes.contains("least")) r.least = node.attr("least", 0.0f);
+  if (node.attributes.contains("coverslip.divisor"))
+    r.divisor = static_cast<double>(node.attr<Dim>("coverslip.divisor", 1));
+  if (node.attributes.contains("coverslip.least")) r.least = node.attr("coverslip.least", 0.0f);
   return r;
 }
 
