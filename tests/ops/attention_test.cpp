@@ -57,6 +57,18 @@ TEST_CASE("Attention's causal mask begins at the first key, or after the past") 
   CHECK(same_numbers(made.at(2), column({3.f, 6.f})));
 }
 
+TEST_CASE("a number of keys that no sequence has stands for none or all") {
+  const Tensor q = column({0.f}), k = column({1.f, 2.f}), v = column({3.f, 6.f});
+  const auto with = [&](std::int64_t keys, Dim causal) {
+    return attend({{"is_causal", causal}}, {q, k, v, Tensor(), Tensor(), Tensor(), integers({keys})});
+  };
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  for (const Dim causal : {0, 1}) {
+    CHECK(same_numbers(with(-kMost - 1, causal), column({0.f})));
+    CHECK(same_numbers(with(kMost, causal), column({4.5f})));
+  }
+}
+
 TEST_CASE("Attention's windows bound the keys on both sides") {
   const Tensor q = column({0.f, 0.f, 0.f, 0.f}), v = column({1.f, 3.f, 5.f, 7.f});
   CHECK(same_numbers(attend({{"left_window_size", Dim{1}}}, {q, q, v}), column({4.f, 4.f, 5.f, 6.f})));

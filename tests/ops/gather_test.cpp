@@ -150,6 +150,9 @@ TEST_CASE("OneHot switches one place on along a new axis") {
   const Tensor values = integers({2, 5});
   CHECK(same_numbers(answer("OneHot", {}, {integers({0, 2}), Tensor({}, {3.f}), values}),
                      table({5, 2, 2, 2, 2, 5}, {2, 3})));
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max(), kLeast = -kMost - 1;
+  CHECK(same_numbers(answer("OneHot", {}, {integers({kMost, kLeast}), Tensor({}, {2.f}), values}),
+                     table({2, 2, 2, 2}, {2, 2})));
   CHECK(same_numbers(answer("OneHot", along(0), {integers({0, -1}), Tensor({}, {std::int64_t{3}}), values}),
                      table({5, 2, 2, 2, 2, 5}, {3, 2})));
   CHECK(same_numbers(answer("OneHot", along(1), {list({5.f, -6.f, -1.f}), Tensor({1}, {5.f}), list({1.f, 3.f})}),

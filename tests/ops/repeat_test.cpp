@@ -144,6 +144,13 @@ TEST_CASE("Trilu keeps a triangle, the diagonal with it") {
   CHECK(refusal("Trilu", {}, {data(Shape{3})}) == Errc::BadShape);
 }
 
+TEST_CASE("ReverseSequence wants the first two axes") {
+  constexpr Dim kMost = std::numeric_limits<Dim>::max();
+  for (const auto& [batch, time] : {std::pair<Dim, Dim>{1, 1}, {2, 0}, {kMost, 1}, {2, -1}})
+    CHECK(refusal("ReverseSequence", {{"batch_axis", batch}, {"time_axis", time}},
+                  {data({2, 2}), given(integers({1, 1}))}) == Errc::BadModel);
+}
+
 TEST_CASE("ReverseSequence turns the first elements of each sequence around") {
   const Tensor x({4, 4}, {0.f, 4.f, 8.f, 12.f, 1.f, 5.f, 9.f, 13.f, 2.f, 6.f, 10.f, 14.f, 3.f, 7.f, 11.f, 15.f});
   CHECK(same_numbers(

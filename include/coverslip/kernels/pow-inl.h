@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "coverslip/kernels/binary.hpp"
-#include "hwy/highway.h"
+#include "coverslip/kernels/to_float-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
@@ -54,9 +54,7 @@ HWY_INLINE hn::Vec<DF> Exp2(D d, DF df, V t) {
   const auto whole = hn::BitCast(dl, hn::Add(n, hn::Set(d, 0x1.8p52)));
   const V power = hn::BitCast(d, hn::ShiftLeft<52>(hn::Add(whole, hn::Set(dl, int64_t{1023}))));
   const V y = hn::Mul(sum, power);
-  // What is too much for a float becomes its most on some targets. A part of it tells, and rounds as it would.
-  const auto beyond = hn::Ge(hn::DemoteTo(df, hn::Mul(y, hn::Set(d, 0x1p-64))), hn::Set(df, 0x1p64f));
-  return hn::IfThenElse(beyond, hn::Set(df, std::numeric_limits<float>::infinity()), hn::DemoteTo(df, y));
+  return ToFloat(df, d, y);
 }
 
 // x^y as C has it: 1 where x is 1 or y is 0, even of NaN; NaN of a negative x unless y is an integer.

@@ -10,6 +10,7 @@
 
 #include "coverslip/kernels/exp-inl.h"
 #include "coverslip/kernels/reduce.hpp"
+#include "coverslip/kernels/to_float-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
@@ -115,7 +116,7 @@ void RunningTerms(const float* x, const Rows& rows, double* results, float* y, b
       const auto before = full ? hn::LoadU(d, results + c) : hn::LoadN(d, results + c, count);
       const auto term = hn::PromoteTo(d, full ? hn::LoadU(df, x + c) : hn::LoadN(df, x + c, count));
       const auto after = JoinTerms<kTerm>(before, term);
-      const auto kept = hn::DemoteTo(df, exclusive ? before : after);
+      const auto kept = ToFloat(df, d, exclusive ? before : after);
       if (full) {
         hn::StoreU(after, d, results + c);
         hn::StoreU(kept, df, y + c);

@@ -31,7 +31,7 @@ inline double compute(BinaryOp op, double a, double b) {
   }
 }
 
-// By squaring, wrapping around. Of a negative power what lies towards zero: 0, unless a is 1 or -1; 0 of 0 too.
+// By squaring, wrapping around. Of a negative power what lies towards zero: 0, unless a is 1 or -1; 0 of a = 0 too.
 inline std::int64_t integer_power(std::int64_t a, std::int64_t b) {
   if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
   std::uint64_t power = 1, square = static_cast<std::uint64_t>(a);

@@ -13,7 +13,7 @@ inline Epilogue epilogue_of(const Node& node) {
     std::string_view name;
     Epilogue defaults;
   };
-  constexpr float kMost = std::numeric_limits<float>::max();
+  constexpr float kMost = std::numeric_limits<float>::infinity();
   constexpr Row kRows[] = {{"", {}},
                            {"Relu", {Activation::Relu}},
                            {"LeakyRelu", {Activation::LeakyRelu, 0.01f}},

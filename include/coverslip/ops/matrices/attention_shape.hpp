@@ -103,7 +103,9 @@ struct Attention {
     const Dim begin = std::clamp<Dim>(left >= 0 ? place - left : 0, 0, keys);
     return {begin, std::max(begin, end)};
   }
-  Dim valid(Inputs in, Dim b) const { return has_valid ? *in[kValidKeys].as<std::int64_t>({b}) : keys; }
+  Dim valid(Inputs in, Dim b) const {
+    return has_valid ? std::clamp<Dim>(*in[kValidKeys].as<std::int64_t>({b}), 0, keys) : keys;
+  }
 
   // Where the mask of a query begins.
   Index mask_at(Dim b, Dim head, Dim query) const {

@@ -6,7 +6,7 @@ namespace coverslip::inline v0::ops {
 
 struct Suppression {
   std::int64_t most = 0;  // boxes of each class
-  double least_overlap = 0;
+  double most_overlap = 0;
   std::optional<double> least_score{};
   bool centered = false;
 };
@@ -16,7 +16,7 @@ Suppression suppression_of(const Node& node, const F& view) {
   Suppression s;
   const auto number = [&](std::size_t i) { return *view(i).template as<float>(view(i).origin()); };
   if (node.has(2)) s.most = *view(2).template as<std::int64_t>(view(2).origin());
-  if (node.has(3)) s.least_overlap = number(3);
+  if (node.has(3)) s.most_overlap = number(3);
   if (node.has(4)) s.least_score = number(4);
   s.centered = node.attr<Dim>("center_point_box", 0) != 0;
   return s;
@@ -60,7 +60,7 @@ void for_each_kept(const Suppression& s, const View& boxes, const View& scores, 
         if (static_cast<std::int64_t>(kept.size()) >= s.most) break;
         const Corners corners = corners_of(s, boxes, batch, box);
         if (std::any_of(kept.begin(), kept.end(),
-                        [&](const Corners& k) { return overlap(k, corners) > s.least_overlap; }))
+                        [&](const Corners& k) { return overlap(k, corners) > s.most_overlap; }))
           continue;
         kept.push_back(corners);
         f(batch, kind, box);

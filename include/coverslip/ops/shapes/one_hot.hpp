@@ -64,7 +64,7 @@ inline void one_hot(const Node& node, Inputs in, Outputs out) {
   const Dim depth = out[0].shape()[axis];
   for_each(out[0].held(), [&](const Index& at) {
     const Dim place = truncated(in[0].at(without_axis(at, axis)), in[0].dtype());
-    std::memcpy(out[0].at(at), in[2].at({place == at[axis] || place + depth == at[axis] ? 1 : 0}), size);
+    std::memcpy(out[0].at(at), in[2].at({place == at[axis] || place == at[axis] - depth ? 1 : 0}), size);
   });
 }
 

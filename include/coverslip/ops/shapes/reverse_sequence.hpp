@@ -10,7 +10,7 @@ struct SequenceAxes {
 
 inline SequenceAxes sequence_axes(const Node& node) {
   const Dim batch = node.attr<Dim>("batch_axis", 1), time = node.attr<Dim>("time_axis", 0);
-  if (batch + time != 1 || batch * time != 0)
+  if (!(batch == 0 && time == 1) && !(batch == 1 && time == 0))
     throw Error(Errc::BadModel, node.label(), "batch_axis is ", batch, ", time_axis is ", time, "; 0 and 1 wanted");
   return {static_cast<std::size_t>(batch), static_cast<std::size_t>(time)};
 }

@@ -51,8 +51,8 @@ inline Types grid_sample_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 2, 2);
   const Shape &x = in[0].shape, &grid = in[1].shape;
   const GridSampling sampling(node, x);
-  if (sampling.mode != GridMode::Nearest) want_float(node, in);
-  want_float(node, in, 1);
+  if (sampling.mode != GridMode::Nearest) want_types(node, in, 0, kFloats);
+  want_types(node, in, 1, kFloats);
   if (grid.rank() != x.rank() || grid[0] != x[0] || grid[grid.rank() - 1] != static_cast<Dim>(sampling.axes))
     throw Error(Errc::BadShape, node.label(), "grid is ", grid, ", ", x[0], " x ... x ", sampling.axes, " wanted");
   Shape y{x[0], x[1]};
@@ -238,12 +238,12 @@ inline void run_grid_sample(const GridSampling& sampling, bool together, const K
 
 inline std::vector<Step> plan_grid_sample(const Node& node, const Types& in, Constants constants,
                                           const PlanContext& context) {
-  constexpr Dim kMostElements = 1 << 28;  // of a plane: places are 32 bits wide
+  constexpr Dim kMostPlaces = 1 << 28;  // among which places are counted: these are 32 bits wide
   const GridSampling sampling(node, in[0].shape);
   const TensorType type = grid_sample_type(node, in, constants)[0];
   Dim plane = 1;
   for (std::size_t axis = 2; axis < in[0].shape.rank(); ++axis) plane *= in[0].shape[axis];
-  if (sampling.axes > 3 || in[0].dtype != DType::f32 || in[1].dtype != DType::f32 || plane > kMostElements) return {};
+  if (sampling.axes > 3 || in[0].dtype != DType::f32 || in[1].dtype != DType::f32 || plane > kMostPlaces) return {};
   const auto corners = static_cast<double>(sampling.most_corners());
   const double elements = static_cast<double>(type.shape.elements()),
                places = elements / static_cast<double>(std::max<Dim>(type.shape[1], 1));
@@ -251,6 +251,7 @@ inline std::vector<Step> plan_grid_sample(const Node& node, const Types& in, Con
   const bool vectors = sampling.mode != GridMode::Cubic && sampling.along[0].padding != GridPadding::Reflection;
   for (const Layout layout : kLayouts) {
     const bool together = layout == Layout::ChannelsLast;
+    if (together && plane > kMostPlaces / std::max<Dim>(type.shape[1], 1)) continue;
     candidates.push_back({.kernel = "grid_sample",
                           .inputs = {{layout}, {Layout::Planar}},
                           .outputs = {layout},
