@@ -104,6 +104,8 @@ TEST_CASE("shifts fill with zeros, and lose what leaves the type") {
   CHECK(same_numbers(answer("BitShift", right, {y, far}), list<std::uint8_t>({0, 0, 0})));
   const Operand signed_numbers = data(TensorType{DType::i32, {2}});  // ONNX shifts unsigned ones alone
   CHECK(refusal("BitShift", left, {signed_numbers, signed_numbers}) == Errc::Unsupported);
+  CHECK(refusal("BitShift", {}, {given(x), given(by)}) == Errc::BadModel);
+  CHECK(refusal("BitShift", {{"direction", std::string("UP")}}, {given(x), given(by)}) == Errc::BadModel);
 }
 
 TEST_CASE("Min, Max, Sum and Mean take any number of inputs") {

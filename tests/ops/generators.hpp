@@ -326,6 +326,7 @@ inline Case elementwise(Choices& choices) {
   if (y.rank() > 0 && choices.pick(0, 15) == 15) y[0] = 0;
   const Shape a = choices.coin() ? y : broadcast_to(choices, y), b = broadcast_to(choices, y);
   Case c{op, {}, {data(TensorType{dtype, a}), data(TensorType{dtype, b})}};
+  if (op == "BitShift") c.attributes = {{"direction", std::string(choices.coin() ? "LEFT" : "RIGHT")}};
   if (op == "Where") c.operands.insert(c.operands.begin(), data(TensorType{DType::boolean, broadcast_to(choices, y)}));
   const bool many = op == "Sum" || op == "Mean" || op == "Min" || op == "Max";
   if (many && choices.coin()) c.operands.push_back(data(TensorType{dtype, broadcast_to(choices, y)}));

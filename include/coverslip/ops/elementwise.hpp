@@ -1,5 +1,8 @@
 // Rules shared by the operators whose output elements depend on the input elements at the same place.
 #pragma once
+#include <array>
+#include <utility>
+
 #include "coverslip/ops/cost.hpp"
 
 namespace coverslip::inline v0::ops {
@@ -68,6 +71,22 @@ inline std::vector<Step> in_each_layout(std::size_t inputs, std::size_t outputs,
     candidates.push_back(step);
   }
   return candidates;
+}
+
+// One operator for each row f of a table, by the functions of Record<kTable, row>.
+template <template <const auto&, std::size_t> class Record, const auto& kTable>
+constexpr auto records_of() {
+  return []<std::size_t... kRow>(std::index_sequence<kRow...>) {
+    return std::array<OpDef, sizeof...(kRow)>{OpDef{.name = kTable[kRow].name,
+                                                    .infer = Record<kTable, kRow>::infer,
+                                                    .needed = Record<kTable, kRow>::needed,
+                                                    .reference = Record<kTable, kRow>::reference,
+                                                    .plan = Record<kTable, kRow>::plan,
+                                                    .tolerance = Record<kTable, kRow>::tolerance,
+                                                    .cases = Record<kTable, kRow>::cases,
+                                                    .expand = Record<kTable, kRow>::expand}...};
+  }
+  (std::make_index_sequence<std::size(kTable)>());
 }
 
 }  // namespace coverslip::inline v0::ops

@@ -163,10 +163,11 @@ inline std::vector<Case> function_cases(const Function& f) {
   return cases;
 }
 
-// The record of one row of a table.
+// The functions of one row of a table.
 template <const auto& kTable, std::size_t kRow>
 struct FunctionRecord {
   static constexpr const Function& f = kTable[kRow];
+  static constexpr auto needed = same_box;
 
   static Types infer(const Node& node, const Types& in, Constants constants) {
     const Types y = same_type(node, in, constants);
@@ -200,22 +201,6 @@ struct FunctionRecord {
     return f.tolerance * 0x1p-24 * std::max({1.0f, std::abs(e.alpha), std::abs(e.beta)});
   }
   static std::vector<Case> cases() { return function_cases(f); }
-  static constexpr OpDef value{.name = f.name,
-                               .infer = infer,
-                               .needed = same_box,
-                               .reference = reference,
-                               .plan = plan,
-                               .tolerance = tolerance,
-                               .cases = cases,
-                               .expand = expand};
 };
-
-template <const auto& kTable>
-constexpr auto function_records() {
-  return []<std::size_t... kRow>(std::index_sequence<kRow...>) {
-    return std::array<OpDef, sizeof...(kRow)>{FunctionRecord<kTable, kRow>::value...};
-  }
-  (std::make_index_sequence<std::size(kTable)>());
-}
 
 }  // namespace coverslip::inline v0::ops

@@ -86,6 +86,12 @@ struct OpDef {
   std::uint32_t any_type = 0;  // bit i: input i may be of any element type, which all that are marked share
 };
 
+inline Types types_of(Inputs in) {
+  Types types;
+  for (const View& view : in) types.push_back({view.dtype(), view.shape()});
+  return types;
+}
+
 // The operator's cases, and the first of them in each further element type that it may have.
 inline std::vector<Case> samples_of(const OpDef& op) {
   std::vector<Case> cases = op.cases();

@@ -1,16 +1,10 @@
 // A node on 16-bit floats as the same node on f32 between casts: widened exactly, computed, rounded once.
 #pragma once
-#include "coverslip/ops/op.hpp"
+#include "coverslip/ops/dtypes.hpp"
 
 namespace coverslip::inline v0::ops {
 
 inline bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
-
-// ONNX's number for the type, as Cast has it.
-inline Dim onnx_number(DType dtype) {
-  constexpr Dim kNumbers[kDTypes] = {1, 10, 16, 3, 2, 6, 7, 9};
-  return kNumbers[static_cast<std::size_t>(dtype)];
-}
 
 // A graph whose inputs are parallel to the node's, those that are absent included.
 inline Graph graph_for(const Node& node, const Types& in) {
@@ -40,6 +34,12 @@ inline std::optional<Graph> widened(const Node& node, const Types& in, const Typ
                                 ? graph.append("Cast", "narrow", {wide.outputs[i]}, {{"to", onnx_number(out[i].dtype)}})
                                 : wide.outputs[i]);
   return graph;
+}
+
+// OpDef::expand.
+template <Types (*kInfer)(const Node&, const Types&, Constants)>
+std::optional<Graph> planned_in_f32(const Node& node, const Types& in, Constants constants) {
+  return widened(node, in, kInfer(node, in, constants));
 }
 
 }  // namespace coverslip::inline v0::ops

@@ -125,6 +125,6 @@ inline constexpr Function kActivationTable[] = {
      .alpha = {"alpha", 1},
      .work = 3},
 };
-inline constexpr auto kActivation = function_records<kActivationTable>();
+inline constexpr auto kActivation = records_of<FunctionRecord, kActivationTable>();
 
 }  // namespace coverslip::inline v0::ops

@@ -65,10 +65,6 @@ inline std::vector<Step> plan_clip(const Node& node, const Types& in, Constants,
   });
 }
 
-inline std::optional<Graph> expand_clip(const Node& node, const Types& in, Constants) {
-  return widened(node, in, {in[0]});
-}
-
 inline std::vector<Case> clip_cases() {
   const auto number = [](float x) { return given(Tensor({}, {x})); };
   std::vector<Case> cases{{"Clip", {}, {data({1, 19, 2, 2}), number(-0.3f), number(1)}},
@@ -94,7 +90,7 @@ inline constexpr OpDef kClip[] = {
      .plan = plan_clip,
      .tolerance = exact,
      .cases = clip_cases,
-     .expand = expand_clip},
+     .expand = planned_in_f32<clip_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

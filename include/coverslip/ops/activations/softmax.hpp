@@ -132,10 +132,6 @@ inline std::vector<Step> plan_softmax(const Node& node, const Types& in, Constan
   return candidates;
 }
 
-inline std::optional<Graph> expand_softmax(const Node& node, const Types& in, Constants) {
-  return widened(node, in, {in[0]});
-}
-
 // The difference from the most, at most 104 where the result is not 0, is rounded before its exponential, which is good
 // to two units; then the sum of n, the quotient, and the reference.
 inline double softmax_tolerance(const Node& node, const Types& in) {
@@ -176,7 +172,7 @@ inline constexpr OpDef softmax_op(std::string_view name, double (*tolerance)(con
           .tolerance = tolerance,
           .magnitudes = magnitudes,
           .cases = cases,
-          .expand = expand_softmax};
+          .expand = planned_in_f32<softmax_type>};
 }
 inline constexpr OpDef kSoftmax[] = {
     softmax_op("Softmax", softmax_tolerance, plain_softmax_cases, nullptr),

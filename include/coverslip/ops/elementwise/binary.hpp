@@ -17,13 +17,17 @@ struct BinaryFunction {
   std::string_view attribute{};  // by which `other` is chosen, and the value that it has then
   std::variant<Dim, std::string_view> value{};
   BinaryOp other{};
+  std::string_view usual{};  // the value of a word that chooses `op`
 };
 
 inline BinaryOp binary_op(const BinaryFunction& f, const Node& node) {
   if (f.attribute.empty()) return f.op;
   if (const Dim* number = std::get_if<Dim>(&f.value)) return node.attr(f.attribute, Dim{0}) == *number ? f.other : f.op;
   const auto word = node.attr(f.attribute, std::string());
-  return word == std::get<std::string_view>(f.value) ? f.other : f.op;
+  if (word == std::get<std::string_view>(f.value)) return f.other;
+  if (word == f.usual) return f.op;
+  throw Error(Errc::BadModel, node.label(), "attribute '", f.attribute, "' is '", word, "'; '", f.usual, "' or '",
+              std::get<std::string_view>(f.value), "' wanted");
 }
 
 inline Epilogue binary_epilogue(const BinaryFunction& f, const Node& node) {
@@ -33,6 +37,7 @@ inline Epilogue binary_epilogue(const BinaryFunction& f, const Node& node) {
 inline Types binary_type(const BinaryFunction& f, const Node& node, const Types& in) {
   want_inputs(node, in, 2, 2);
   want_types(node, in, 0, f.types);
+  binary_op(f, node);  // throws where an attribute is none of its values
   if (in[0].dtype != in[1].dtype)
     throw Error(Errc::Unsupported, node.label(), "inputs are ", in[0].dtype, " and ", in[1].dtype,
                 ", two of the same type wanted");
@@ -111,7 +116,8 @@ inline std::vector<Case> binary_cases(const BinaryFunction& f) {
       f.op == BinaryOp::PRelu ? 9 : std::size(shapes);  // a slope is not bigger than what it scales
   const std::string op(f.name);
   std::vector<Case> cases;
-  Attributes other;
+  Attributes usual, other;
+  if (!f.usual.empty()) usual.emplace(f.attribute, std::string(f.usual));
   if (const Dim* number = std::get_if<Dim>(&f.value); number != nullptr && !f.attribute.empty())
     other.emplace(f.attribute, *number);
   if (const auto* word = std::get_if<std::string_view>(&f.value)) other.emplace(f.attribute, std::string(*word));
@@ -120,10 +126,10 @@ inline std::vector<Case> binary_cases(const BinaryFunction& f) {
     if (!f.types.has(dtype)) continue;
     if (cases.empty())
       for (const auto& [a, b] : std::span(shapes).first(usable))
-        cases.push_back({op, {}, {data(TensorType{dtype, a}), data(TensorType{dtype, b})}});
+        cases.push_back({op, usual, {data(TensorType{dtype, a}), data(TensorType{dtype, b})}});
     cases.push_back({op, other, {data(TensorType{dtype, {2, 67}}), data(TensorType{dtype, {67}})}});
     cases.push_back({op, other, {data(TensorType{dtype, {3, 5, 9}}), data(TensorType{dtype, {5, 1}})}});
-    cases.push_back({op, {}, {data(TensorType{dtype, {2, 3, 5}}), data(TensorType{dtype, {}})}});
+    cases.push_back({op, usual, {data(TensorType{dtype, {2, 3, 5}}), data(TensorType{dtype, {}})}});
   }
   if (!f.types.has(DType::f32)) return cases;
   cases.push_back({op, {}, {data({1, 8, 3, 5}), weights({1, 8, 1, 1})}});
@@ -138,10 +144,11 @@ inline std::vector<Case> binary_cases(const BinaryFunction& f) {
   return cases;
 }
 
-// The record of one row of a table.
+// The functions of one row of a table.
 template <const auto& kTable, std::size_t kRow>
 struct BinaryRecord {
   static constexpr const BinaryFunction& f = kTable[kRow];
+  static constexpr auto needed = broadcast_needed;
   static Types infer(const Node& node, const Types& in, Constants) { return binary_type(f, node, in); }
   static void reference(const Node& node, Inputs in, Outputs out) {
     const std::size_t first = f.swapped ? 1 : 0;
@@ -157,23 +164,7 @@ struct BinaryRecord {
     return f.tolerance * 0x1p-24 + activated_tolerance(binary_epilogue(f, node));
   }
   static std::vector<Case> cases() { return binary_cases(f); }
-  static constexpr OpDef value{.name = f.name,
-                               .infer = infer,
-                               .needed = broadcast_needed,
-                               .reference = reference,
-                               .plan = plan,
-                               .tolerance = tolerance,
-                               .cases = cases,
-                               .expand = expand};
 };
-
-template <const auto& kTable>
-constexpr auto binary_records() {
-  return []<std::size_t... kRow>(std::index_sequence<kRow...>) {
-    return std::array<OpDef, sizeof...(kRow)>{BinaryRecord<kTable, kRow>::value...};
-  }
-  (std::make_index_sequence<std::size(kTable)>());
-}
 
 inline constexpr DTypes kSlopes = kFloats | DTypes{DType::i32, DType::i64};
 inline constexpr BinaryFunction kBinaryTable[] = {
@@ -200,13 +191,14 @@ inline constexpr BinaryFunction kBinaryTable[] = {
      .types = {DType::u8},
      .attribute = "direction",
      .value = std::string_view("LEFT"),
-     .other = BinaryOp::ShiftLeft},
+     .other = BinaryOp::ShiftLeft,
+     .usual = "RIGHT"},
     {.name = "Equal", .op = BinaryOp::Equal, .types = kAllNumbers | kBools},
     {.name = "Less", .op = BinaryOp::Less},
     {.name = "LessOrEqual", .op = BinaryOp::LessOrEqual},
     {.name = "Greater", .op = BinaryOp::Less, .swapped = true},
     {.name = "GreaterOrEqual", .op = BinaryOp::LessOrEqual, .swapped = true},
 };
-inline constexpr auto kBinary = binary_records<kBinaryTable>();
+inline constexpr auto kBinary = records_of<BinaryRecord, kBinaryTable>();
 
 }  // namespace coverslip::inline v0::ops

@@ -47,10 +47,6 @@ inline std::vector<Step> plan_classify(const Node& node, const Types& in, Consta
   return broadcast_steps(in, {DType::boolean, in[0].shape}, {.kernel = "classify", .run = run});
 }
 
-inline std::optional<Graph> expand_classify(const Node& node, const Types& in, Constants) {
-  return widened(node, in, {{DType::boolean, in[0].shape}});
-}
-
 inline std::vector<Case> classify_cases(std::string_view name) {
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
   const Tensor odd({2, 5}, {0.f, kInfinity, kNaN, -kInfinity, 1.f, -0.f, kNaN, -2.f, 1e-40f, 3e38f});
@@ -75,7 +71,7 @@ inline constexpr OpDef classify_op(std::string_view name, std::vector<Case> (*ca
           .plan = plan_classify,
           .tolerance = exact,
           .cases = cases,
-          .expand = expand_classify};
+          .expand = planned_in_f32<classify_type>};
 }
 inline constexpr OpDef kClassify[] = {classify_op("IsNaN", is_nan_cases), classify_op("IsInf", is_inf_cases)};
 

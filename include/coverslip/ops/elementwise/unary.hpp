@@ -45,6 +45,6 @@ inline constexpr Function kUnaryTable[] = {
     {.name = "Atanh", .of = [](double x, double, double) { return std::atanh(x); }},
     // clang-format on
 };
-inline constexpr auto kUnary = function_records<kUnaryTable>();
+inline constexpr auto kUnary = records_of<FunctionRecord, kUnaryTable>();
 
 }  // namespace coverslip::inline v0::ops

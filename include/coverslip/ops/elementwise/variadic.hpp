@@ -78,9 +78,10 @@ inline std::vector<Case> variadic_cases(const BinaryFunction& f) {
   return cases;
 }
 
-template <std::size_t kRow>
+template <const auto& kTable, std::size_t kRow>
 struct VariadicRecord {
-  static constexpr const BinaryFunction& f = kVariadicTable[kRow];
+  static constexpr const BinaryFunction& f = kTable[kRow];
+  static constexpr auto needed = broadcast_needed;
   static Types infer(const Node& node, const Types& in, Constants) { return variadic_type(f, node, in); }
   static void reference(const Node& node, Inputs in, Outputs out) { variadic(f, node, in, out); }
   static std::vector<Step> plan(const Node& node, const Types& in, Constants, const PlanContext& context) {
@@ -94,16 +95,7 @@ struct VariadicRecord {
     return f.op == BinaryOp::Add ? static_cast<double>(in.size() + 2) * 0x1p-24 : 0;
   }
   static std::vector<Case> cases() { return variadic_cases(f); }
-  static constexpr OpDef value{.name = f.name,
-                               .infer = infer,
-                               .needed = broadcast_needed,
-                               .reference = reference,
-                               .plan = plan,
-                               .tolerance = tolerance,
-                               .cases = cases,
-                               .expand = expand};
 };
-inline constexpr OpDef kVariadic[] = {VariadicRecord<0>::value, VariadicRecord<1>::value, VariadicRecord<2>::value,
-                                      VariadicRecord<3>::value};
+inline constexpr auto kVariadic = records_of<VariadicRecord, kVariadicTable>();
 
 }  // namespace coverslip::inline v0::ops

@@ -4,8 +4,9 @@
 
 namespace coverslip::inline v0::ops {
 
-// One query: its scores at each stage of ONNX's pattern. A key that is masked takes no part, whatever its score or
-// value; a query that may attend to no key has probabilities and an output of 0.
+// One query: its scores at each stage of ONNX's pattern. A key that is masked takes no part, whatever its score;
+// its value must be a number, as a kernel may multiply it by 0. A query that may attend to no key has probabilities
+// and an output of 0.
 struct AttentionScores {
   std::vector<double> raw, capped, biased, weights;
   double size = 0;  // bounds the magnitudes of the terms of all scores
@@ -99,12 +100,6 @@ inline void join(const View* past, Dim past_rows, const View& now, const Heads& 
     const Index from = earlier ? at : heads.at(at[0], at[1], at[2] - past_rows, at[3]);
     std::memcpy(to.at(at), (earlier ? *past : now).at(from), size_of(to.dtype()));
   });
-}
-
-inline Types types_of(Inputs in) {
-  Types types;
-  for (const View& view : in) types.push_back({view.dtype(), view.shape()});
-  return types;
 }
 
 inline void attention_outputs(const Node& node, Inputs in, Outputs out, bool sizes) {

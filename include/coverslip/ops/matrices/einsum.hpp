@@ -123,9 +123,7 @@ inline Types einsum_type(const Node& node, const Types& in, Constants) {
 }
 
 inline void einsum(const Node& node, Inputs in, Outputs out) {
-  Types types;
-  for (const View& view : in) types.push_back({view.dtype(), view.shape()});
-  const Einsum sum(node, types);
+  const Einsum sum(node, types_of(in));
   std::map<int, Dim> at;
   visit_arithmetic(out[0].dtype(), [&]<class T>(T) {
     const auto product = [&] {

@@ -212,10 +212,6 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
   return {step};
 }
 
-inline std::optional<Graph> expand_gemm(const Node& node, const Types& in, Constants constants) {
-  return widened(node, in, gemm_type(node, in, constants));
-}
-
 inline std::vector<Case> gemm_cases() {
   struct Row {
     Dim m, n, k;
@@ -270,7 +266,7 @@ inline constexpr OpDef kGemm[] = {
      .tolerance = gemm_tolerance,
      .magnitudes = gemm_magnitudes,
      .cases = gemm_cases,
-     .expand = expand_gemm},
+     .expand = planned_in_f32<gemm_type>},
     {.name = "MatMul",
      .infer = matmul_type,
      .needed = matmul_needed,
@@ -278,7 +274,7 @@ inline constexpr OpDef kGemm[] = {
      .plan = plan_matmul,
      .tolerance = matmul_tolerance,
      .cases = matmul_cases,
-     .expand = expand_matmul},
+     .expand = planned_in_f32<matmul_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -188,10 +188,6 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
        }}};
 }
 
-inline std::optional<Graph> expand_matmul(const Node& node, const Types& in, Constants constants) {
-  return widened(node, in, matmul_type(node, in, constants));
-}
-
 inline std::vector<Case> matmul_cases() {
   struct Row {
     Shape a, b;

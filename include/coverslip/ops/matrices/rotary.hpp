@@ -62,9 +62,7 @@ inline std::vector<Box> rotary_needed(const Node& node, const Types& in, const B
 
 // `sizes`: what rounding errors are measured by instead.
 inline void rotate(const Node& node, Inputs in, View& y, bool sizes) {
-  Types types;
-  for (const View& view : in) types.push_back({view.dtype(), view.shape()});
-  const Rotary rotary(node, types);
+  const Rotary rotary(node, types_of(in));
   for_each(Box(Shape{rotary.x.batch, rotary.x.heads, rotary.x.rows}), [&](const Index& row) {
     const auto at = [&](Dim i) { return rotary.x.at(row[0], row[1], row[2], i); };
     Index angle = rotary.angles(in, row[0], row[2]);
@@ -110,10 +108,6 @@ inline std::vector<Step> plan_rotary(const Node& node, const Types& in, Constant
            .nanoseconds = pass_nanoseconds(2 * in[0].bytes()),
            .in_place = 0,
            .run = run}};
-}
-
-inline std::optional<Graph> expand_rotary(const Node& node, const Types& in, Constants) {
-  return widened(node, in, {in[0]});
 }
 
 inline std::vector<Case> rotary_cases() {
@@ -162,7 +156,7 @@ inline constexpr OpDef kRotary[] = {
      .tolerance = rotary_tolerance,
      .magnitudes = rotary_magnitudes,
      .cases = rotary_cases,
-     .expand = expand_rotary},
+     .expand = planned_in_f32<rotary_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -123,10 +123,6 @@ inline double batch_norm_tolerance(const Node& node, const Types&) {
   return epilogue.activation == Activation::Sigmoid ? 16 * 0x1p-24 : 8 * steepness * 0x1p-24;
 }
 
-inline std::optional<Graph> expand_batch_norm(const Node& node, const Types& in, Constants constants) {
-  return widened(node, in, batch_norm_type(node, in, constants));
-}
-
 inline std::vector<Case> batch_norm_cases() {
   const auto with = [](const Shape& x, Attributes attributes, bool bench = false) {
     const Shape c{normed_channels(Box(x)).extent()};
@@ -169,7 +165,7 @@ inline constexpr OpDef kBatchNorm[] = {
      .tolerance = batch_norm_tolerance,
      .magnitudes = batch_norm_magnitudes,
      .cases = batch_norm_cases,
-     .expand = expand_batch_norm},
+     .expand = planned_in_f32<batch_norm_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -180,10 +180,6 @@ inline double lrn_tolerance(const Node& node, const Types&) {
   return (12 + 2 * std::abs(double{lrn_of(node).beta})) * 0x1p-24;
 }
 
-inline std::optional<Graph> expand_lrn(const Node& node, const Types& in, Constants constants) {
-  return widened(node, in, lrn_type(node, in, constants));
-}
-
 inline std::vector<Case> lrn_cases() {
   const auto with = [](TensorType x, Dim size, float alpha = 0.5f, bool bench = false) {
     return Case{"LRN", {{"size", size}, {"alpha", alpha}}, {data(std::move(x))}, bench};
@@ -214,7 +210,7 @@ inline constexpr OpDef kLrn[] = {
      .tolerance = lrn_tolerance,
      .magnitudes = lrn_magnitudes,
      .cases = lrn_cases,
-     .expand = expand_lrn},
+     .expand = planned_in_f32<lrn_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

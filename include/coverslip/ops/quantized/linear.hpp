@@ -3,6 +3,8 @@
 #include <array>
 #include <limits>
 
+#include "coverslip/ops/dtypes.hpp"
+#include "coverslip/ops/elementwise.hpp"
 #include "coverslip/ops/quantized/integers.hpp"
 
 namespace coverslip::inline v0::ops {
@@ -38,14 +40,8 @@ struct Grain {
 
 // An attribute that is one of ONNX's numbers for element types; none: it is 0 or absent.
 inline std::optional<DType> dtype_attr(const Node& node, std::string_view key) {
-  constexpr std::pair<Dim, DType> kTypes[] = {
-      {1, DType::f32}, {2, DType::u8}, {3, DType::i8}, {10, DType::f16}, {16, DType::bf16}};
-  const Dim number = node.attr<Dim>(key, 0);
-  if (number == 0) return {};
-  for (const auto& [onnx, dtype] : kTypes)
-    if (onnx == number) return dtype;
-  throw Error(Errc::Unsupported, node.label(), "attribute '", key, "' is ONNX element type ", number,
-              "; f32 (1), u8 (2), i8 (3), f16 (10) and bf16 (16) are supported");
+  if (node.attr<Dim>(key, 0) == 0) return {};
+  return dtype_of(node, key, 0);
 }
 
 inline void want_same_shape(const Node& node, const Types& in) {
@@ -65,7 +61,7 @@ inline Types quantize_type(const Node& node, const Types& in, Constants) {
   if (wanted && *wanted != made)
     throw Error(Errc::BadModel, node.label(), "output_dtype is ", *wanted, ", but the zero point is ", made);
   const auto precision = dtype_attr(node, "precision");
-  if (precision && is_8_bit(*precision))
+  if (precision && !kFloats.has(*precision))
     throw Error(Errc::BadModel, node.label(), "attribute 'precision' is ", *precision, ", a float wanted");
   return {{made, in[0].shape}};
 }
@@ -106,7 +102,7 @@ inline Types dequantize_type(const Node& node, const Types& in, Constants) {
   want_same_shape(node, in);
   const Grain grain(node, in[0].shape, in[1].shape);
   const DType made = dtype_attr(node, "output_dtype").value_or(in[1].dtype);
-  if (is_8_bit(made)) throw Error(Errc::BadModel, node.label(), "output_dtype is ", made, ", a float wanted");
+  if (!kFloats.has(made)) throw Error(Errc::BadModel, node.label(), "output_dtype is ", made, ", a float wanted");
   return {{made, in[0].shape}};
 }
 

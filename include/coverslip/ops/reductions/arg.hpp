@@ -143,10 +143,6 @@ inline std::vector<Step> plan_arg(const Node& node, const Types& in, Constants, 
   return candidates;
 }
 
-inline std::optional<Graph> expand_arg(const Node& node, const Types& in, Constants constants) {
-  return widened(node, in, arg_type(node, in, constants));
-}
-
 inline std::vector<Case> arg_cases(const std::string& op) {
   const auto with = [&](const Shape& x, Dim axis, Dim keepdims = 1, Dim last = 0, DType dtype = DType::f32) {
     return Case{
@@ -181,7 +177,7 @@ inline constexpr OpDef kArg[] = {
      .plan = plan_arg,
      .tolerance = exact,
      .cases = arg_max_cases,
-     .expand = expand_arg},
+     .expand = planned_in_f32<arg_type>},
     {.name = "ArgMin",
      .infer = arg_type,
      .needed = arg_needed,
@@ -189,7 +185,7 @@ inline constexpr OpDef kArg[] = {
      .plan = plan_arg,
      .tolerance = exact,
      .cases = arg_min_cases,
-     .expand = expand_arg},
+     .expand = planned_in_f32<arg_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

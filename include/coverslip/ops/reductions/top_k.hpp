@@ -157,10 +157,6 @@ inline std::vector<Step> plan_top_k(const Node& node, const Types& in, Constants
   return candidates;
 }
 
-inline std::optional<Graph> expand_top_k(const Node& node, const Types& in, Constants constants) {
-  return widened(node, in, top_k_type(node, in, constants));
-}
-
 inline std::vector<Case> top_k_cases() {
   const auto with = [](TensorType x, std::int64_t k, Attributes attributes = {}, bool bench = false) {
     return Case{"TopK", std::move(attributes), {data(std::move(x)), given(Tensor({1}, {k}))}, bench, 2};
@@ -193,7 +189,7 @@ inline constexpr OpDef kTopK[] = {
      .tolerance = exact,
      .cases = top_k_cases,
      .of_contents = 2,
-     .expand = expand_top_k},
+     .expand = planned_in_f32<top_k_type>},
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -69,8 +69,7 @@ inline void concat_inputs(const std::vector<Index>& places, const Types& in, Inp
 }
 
 inline void concat(const Node& node, Inputs in, Outputs out) {
-  Types types;
-  for (const View& x : in) types.push_back({x.dtype(), x.shape()});
+  const Types types = types_of(in);
   concat_inputs(concat_places(node, types), types, in, out[0], out[0].held());
 }
 

@@ -25,7 +25,7 @@ inline std::vector<Box> gather_nd_needed(const Node& node, const Types& in, cons
 }
 
 inline void gather_nd(const Node& node, Inputs in, Outputs out) {
-  const Tuples tuples = gather_tuples(node, {{in[0].dtype(), in[0].shape()}, {in[1].dtype(), in[1].shape()}});
+  const Tuples tuples = gather_tuples(node, types_of(in));
   for_each(out[0].held(), [&](const Index& at) {
     Index from = tuple_place(tuples, in[1], at);
     for (std::size_t axis = tuples.end(); axis < from.rank(); ++axis)

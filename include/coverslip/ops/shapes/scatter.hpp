@@ -117,7 +117,7 @@ inline std::vector<Box> scatter_nd_needed(const Node& node, const Types& in, con
 }
 
 inline void scatter_nd(const Node& node, Inputs in, Outputs out) {
-  const Tuples tuples = scatter_tuples(node, {{in[0].dtype(), in[0].shape()}, {in[1].dtype(), in[1].shape()}});
+  const Tuples tuples = scatter_tuples(node, types_of(in.first(2)));
   const Update update = update_of(node, out[0].dtype());
   const std::size_t size = size_of(out[0].dtype());
   for_each(out[0].held(), [&](const Index& at) { std::memcpy(out[0].at(at), in[0].at(at), size); });

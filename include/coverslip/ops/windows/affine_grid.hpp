@@ -8,7 +8,7 @@ namespace coverslip::inline v0::ops {
 
 inline Types affine_grid_type(const Node& node, const Types& in, Constants constants) {
   want_inputs(node, in, 2, 2);
-  want_float(node, in);
+  want_types(node, in, 0, kFloats);
   const auto size = known_integers(node, in, constants, 1, "size");
   const Shape& theta = in[0].shape;
   if (theta.rank() != 3 || theta[2] != theta[1] + 1 || size.size() != static_cast<std::size_t>(theta[1]) + 2 ||

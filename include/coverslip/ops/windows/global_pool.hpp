@@ -6,7 +6,7 @@ namespace coverslip::inline v0::ops {
 
 inline Types global_pool_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 1, 1);
-  want_float(node, in);
+  want_types(node, in, 0, kFloats);
   Shape y = in[0].shape;
   if (y.rank() < 3) throw Error(Errc::BadShape, node.label(), "input is ", y, ", N x C x ... wanted");
   for (std::size_t axis = 2; axis < y.rank(); ++axis) {

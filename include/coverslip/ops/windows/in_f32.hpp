@@ -1,26 +1,16 @@
-// Operators that compute in f32 and take 16-bit floats too: their checks, references and plans.
+// Operators that compute in f32 and take 16-bit floats too: their checks and references.
 #pragma once
 #include <vector>
 
+#include "coverslip/ops/elementwise.hpp"
 #include "coverslip/ops/widened.hpp"
 
 namespace coverslip::inline v0::ops {
 
-inline void want_float(const Node& node, const Types& in, std::size_t i = 0) {
-  if (in[i].dtype != DType::f32 && !is_half(in[i].dtype))
-    throw Error(Errc::Unsupported, node.label(), "input ", i, " is ", in[i].dtype, ", f32, f16 or bf16 wanted");
-}
-
 // Of inputs that are parts of one sum.
 inline void want_same_float(const Node& node, const Types& in) {
-  want_float(node, in);
+  want_types(node, in, 0, kFloats);
   want_dtype(node, in, in[0].dtype);
-}
-
-// OpDef::expand.
-template <Types (*kInfer)(const Node&, const Types&, Constants)>
-std::optional<Graph> planned_in_f32(const Node& node, const Types& in, Constants constants) {
-  return widened(node, in, kInfer(node, in, constants));
 }
 
 inline void widen(const View& from, View& to) {

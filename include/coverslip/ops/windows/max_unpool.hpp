@@ -24,7 +24,7 @@ inline Shape unpooled_shape(const Node& node, const Shape& x) {
 
 inline Types max_unpool_type(const Node& node, const Types& in, Constants constants) {
   want_inputs(node, in, 2, 3);
-  want_float(node, in);
+  want_types(node, in, 0, kFloats);
   if (in[1].dtype != DType::i64 || in[1].shape != in[0].shape)
     throw Error(Errc::BadShape, node.label(), "indices are ", to_string(in[1]), ", i64 ", in[0].shape, " wanted");
   Shape y = unpooled_shape(node, in[0].shape);

@@ -13,7 +13,7 @@ namespace coverslip::inline v0::ops {
 inline Types pool_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 1, 1);
   const bool max = node.op == "MaxPool";
-  if (!max || (in[0].dtype != DType::i8 && in[0].dtype != DType::u8)) want_float(node, in);
+  if (!max || (in[0].dtype != DType::i8 && in[0].dtype != DType::u8)) want_types(node, in, 0, kFloats);
   const Shape y = Pooling(node, in[0].shape).output(node);
   y.elements();
   Types types{{in[0].dtype, y}};

@@ -70,8 +70,8 @@ struct RoiPlace {
 // Inputs: X [N,C,H,W], regions [R,4] as x1, y1, x2, y2, and the picture of each.
 inline Types roi_align_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 3, 3);
-  want_float(node, in);
-  want_float(node, in, 1);
+  want_types(node, in, 0, kFloats);
+  want_types(node, in, 1, kFloats);
   const Shape &x = in[0].shape, &rois = in[1].shape;
   if (x.rank() != 4 || rois.rank() != 2 || rois[1] != 4 || in[2].dtype != DType::i64 || in[2].shape != Shape{rois[0]})
     throw Error(Errc::BadShape, node.label(), "input ", x, ", rois ", rois, " and batch_indices ", to_string(in[2]),
