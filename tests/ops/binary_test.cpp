@@ -102,8 +102,21 @@ TEST_CASE("shifts fill with zeros, and lose what leaves the type") {
   const Tensor y = list<std::uint8_t>({1, 255, 9}), far = list<std::uint8_t>({7, 64, 255});
   CHECK(same_numbers(answer("BitShift", left, {y, far}), list<std::uint8_t>({128, 0, 0})));
   CHECK(same_numbers(answer("BitShift", right, {y, far}), list<std::uint8_t>({0, 0, 0})));
-  const Operand signed_numbers = data(TensorType{DType::i32, {2}});  // ONNX shifts unsigned ones alone
-  CHECK(refusal("BitShift", left, {signed_numbers, signed_numbers}) == Errc::Unsupported);
+}
+
+TEST_CASE(
+    "shifts of signed numbers keep the sign to the right, lose it to the left, and by too much leave signs alone") {
+  const Attributes left{{"direction", std::string("LEFT")}}, right{{"direction", std::string("RIGHT")}};
+  const Tensor x = list({-9, 5, -9, 9, -1}), by = list({1, 30, 32, -1, -5});
+  CHECK(same_numbers(answer("BitShift", right, {x, by}), list({-5, 0, -1, 0, -1})));
+  CHECK(same_numbers(answer("BitShift", left, {x, by}), list({-18, 0x40000000, 0, 0, 0})));
+  const Tensor far = integers({63, 64, -64}), least = integers({INT64_MIN, INT64_MIN, INT64_MIN});
+  CHECK(same_numbers(answer("BitShift", right, {least, far}), integers({-1, -1, -1})));
+  CHECK(same_numbers(answer("BitShift", left, {integers({3, 3, 3}), far}), integers({INT64_MIN, 0, 0})));
+}
+
+TEST_CASE("BitShift wants its direction") {
+  const Tensor x = list<std::uint8_t>({1, 255, 8}), by = list<std::uint8_t>({2, 4, 8});
   CHECK(refusal("BitShift", {}, {given(x), given(by)}) == Errc::BadModel);
   CHECK(refusal("BitShift", {{"direction", std::string("UP")}}, {given(x), given(by)}) == Errc::BadModel);
 }

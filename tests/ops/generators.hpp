@@ -321,7 +321,7 @@ inline Case elementwise(Choices& choices) {
   std::vector<DType> some;
   for (std::size_t t = 0; t < kDTypes; ++t)
     if (const auto dtype = static_cast<DType>(t); types.has(dtype)) some.push_back(dtype);
-  const DType dtype = op == "BitShift" ? DType::u8 : choices.one_of(some);
+  const DType dtype = choices.one_of(some);
   Shape y = any_shape(choices, 0);
   if (y.rank() > 0 && choices.pick(0, 15) == 15) y[0] = 0;
   const Shape a = choices.coin() ? y : broadcast_to(choices, y), b = broadcast_to(choices, y);

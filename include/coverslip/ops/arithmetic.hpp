@@ -40,8 +40,8 @@ inline std::int64_t integer_power(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(power);
 }
 
-// Integers wrap around, and a quotient or remainder by zero is zero: never undefined, whatever a file says. Shifts are
-// of what is not negative.
+// Integers wrap around, and a quotient or remainder by zero is zero: never undefined, whatever a file says. By less
+// than 0 or more bits than there are, a shift leaves nothing but signs.
 inline std::int64_t compute(BinaryOp op, std::int64_t a, std::int64_t b) {
   const auto ua = static_cast<std::uint64_t>(a), ub = static_cast<std::uint64_t>(b);
   const auto wrapped = [](std::uint64_t x) { return static_cast<std::int64_t>(x); };
@@ -64,7 +64,7 @@ inline std::int64_t compute(BinaryOp op, std::int64_t a, std::int64_t b) {
     case BinaryOp::Or: return a | b;
     case BinaryOp::Xor: return a ^ b;
     case BinaryOp::ShiftLeft: return ub > 63 ? 0 : wrapped(ua << ub);
-    case BinaryOp::ShiftRight: return ub > 63 ? 0 : wrapped(ua >> ub);
+    case BinaryOp::ShiftRight: return a >> (ub > 63 ? 63 : b);
     default: return 0;  // it makes bools
   }
 }
@@ -116,8 +116,8 @@ inline BinaryKernel find_binary(const KernelTable& kernels, BinaryOp op, DType d
     case BinaryOp::Mod: return f32 ? compute_rows<BinaryOp::Mod, float> : integer_rows<BinaryOp::Mod>(dtype);
     case BinaryOp::Fmod: return f32 ? compute_rows<BinaryOp::Fmod, float> : integer_rows<BinaryOp::Fmod>(dtype);
     case BinaryOp::Pow: return integer_rows<BinaryOp::Pow>(dtype);
-    case BinaryOp::ShiftLeft: return dtype == DType::u8 ? compute_rows<BinaryOp::ShiftLeft, std::uint8_t> : nullptr;
-    case BinaryOp::ShiftRight: return dtype == DType::u8 ? compute_rows<BinaryOp::ShiftRight, std::uint8_t> : nullptr;
+    case BinaryOp::ShiftLeft: return integer_rows<BinaryOp::ShiftLeft>(dtype);
+    case BinaryOp::ShiftRight: return integer_rows<BinaryOp::ShiftRight>(dtype);
     default: return nullptr;
   }
 }

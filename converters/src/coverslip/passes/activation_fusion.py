@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..attributes import real
 from ..edit import Editor
 from ..ir import Attribute, Graph, Node
 from ..operators import ACTIVATIONS, can_carry
-
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 def run(graph: Graph) -> bool:
@@ -44,7 +44,7 @@ def _described(editor: Editor, node: Node) -> dict[str, Attribute] | None:
     elif node.op == "HardSigmoid":
         fused |= {"activation_alpha": real(node, "alpha", 0.2), "activation_beta": real(node, "beta", 0.5)}
     elif node.op == "Clip":
-        for key, index, none in (("activation_alpha", 1, -_LARGEST), ("activation_beta", 2, _LARGEST)):
+        for key, index, none in (("activation_alpha", 1, -math.inf), ("activation_beta", 2, math.inf)):
             name = node.inputs[index] if len(node.inputs) > index else ""
             limit = editor.constant(name) if name else np.array(none)
             if limit is None or limit.size != 1:

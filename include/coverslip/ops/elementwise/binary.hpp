@@ -188,7 +188,7 @@ inline constexpr BinaryFunction kBinaryTable[] = {
     {.name = "BitwiseXor", .op = BinaryOp::Xor, .types = kIntegers},
     {.name = "BitShift",
      .op = BinaryOp::ShiftRight,
-     .types = {DType::u8},
+     .types = kIntegers,
      .attribute = "direction",
      .value = std::string_view("LEFT"),
      .other = BinaryOp::ShiftLeft,
