@@ -241,3 +241,13 @@ def test_sequences_are_refused_by_name() -> None:
     model.add("Cast", to=FLOAT)
     text += refused(model.done(rank=0))
     assert "SplitToSequence 'SplitToSequence_0': makes a sequence" in text
+
+
+def test_what_is_behind_a_group_normalization_has_a_known_shape() -> None:
+    model = Model("n", 6, 4, 4, opset=21)
+    parameters = [model.constant(weights(6)) for _ in range(2)]
+    normed = model.add("GroupNormalization", *parameters, num_groups=2)
+    model.add("ReduceMean", model.constant(np.array([2, 3])), keepdims=0)
+    made = model.done(rank=2)
+    assert onnx_reader.from_model(made).values[normed].shape == (-1, 6, 4, 4)
+    assert same_answers(made, 2, 6, 4, 4) == ["GroupNormalization", "GlobalAveragePool", "Flatten"]

@@ -107,7 +107,7 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
             model = _folded(model)
             if not control_flow.resolve(model.graph):
                 break
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+        return shapes.inferred(model)
     except Exception as error:  # all raise whatever their C++ or Python parts do
         problems = onnx_types.problems(onnx.shape_inference.infer_shapes(model).graph)
         if problems:
@@ -116,7 +116,7 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    typed = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    typed = shapes.inferred(model)
     _count_elements(typed.graph)
     graph = onnx_ir.serde.deserialize_model(typed)
     with _silent(logging.getLogger("onnxscript")):

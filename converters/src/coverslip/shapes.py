@@ -15,15 +15,16 @@ from .to_onnx import to_onnx
 Symbolic: TypeAlias = tuple["int | str | None", ...]
 """A shape whose free dimensions keep their names: equal names, equal sizes. None is unknown."""
 
+_WITHOUT_RULE = ("GroupNormalization",)
+"""Operators whose types ONNX does not infer: those of the first input."""
+
 _OPAQUE = 1024  # shapes depend on small constants only, so the weights stay behind
 
 
 def infer(graph: Graph) -> tuple[dict[str, Value], dict[str, Symbolic]]:
     """Types, and shapes with named free dimensions, of every value that has a known rank."""
     try:
-        model = onnx.shape_inference.infer_shapes(
-            to_onnx(graph, opaque_above=_OPAQUE, opset=NEWEST), check_type=True, strict_mode=True, data_prop=True
-        )
+        model = inferred(to_onnx(graph, opaque_above=_OPAQUE, opset=NEWEST), check_type=True, strict_mode=True)
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         raise Error(Errc.BadShape, "shape inference", str(error).strip()) from error
     values: dict[str, Value] = {}
@@ -39,6 +40,24 @@ def infer(graph: Graph) -> tuple[dict[str, Value], dict[str, Symbolic]]:
         symbols[name] = array.shape
         values[name] = Value(name, dtypes.of_array(array, f"constant '{name}'"), array.shape)
     return values, symbols
+
+
+def inferred(model: onnx.ModelProto, **options: bool) -> onnx.ModelProto:
+    """The model with ONNX's types of all values, those behind a GroupNormalization too, for which it has no rule."""
+    kept: dict[int, onnx.NodeProto] = {}
+    for i, node in enumerate(model.graph.node):
+        if node.op_type in _WITHOUT_RULE:
+            kept[i] = onnx.NodeProto()
+            kept[i].CopyFrom(node)
+            node.CopyFrom(onnx.helper.make_node("Identity", node.input[:1], node.output[:1]))
+    try:
+        typed = onnx.shape_inference.infer_shapes(model, data_prop=True, **options)
+    finally:
+        for i, node in kept.items():
+            model.graph.node[i].CopyFrom(node)
+    for i, node in kept.items():
+        typed.graph.node[i].CopyFrom(node)
+    return typed
 
 
 def symbolic(shape: onnx.TensorShapeProto) -> Symbolic:
@@ -62,6 +81,8 @@ def of_node(node: Node, types: dict[str, Value], constants: dict[str, Array]) ->
         shape = tuple(int(dim) for dim in constants[node.inputs[0]])
         dtype = types[node.inputs[1]].dtype if len(node.inputs) > 1 else "f32"
         return [Value(node.outputs[0], dtype, shape)]
+    if node.op in _WITHOUT_RULE:
+        return [Value(node.outputs[0], types[node.inputs[0]].dtype, types[node.inputs[0]].shape)]
     if not onnx.defs.has(node.op) or any(key.startswith("activation_") for key in node.attributes):
         return []
     proto = onnx.helper.make_node(node.op, node.inputs, node.outputs, **node.attributes)
