@@ -13,10 +13,12 @@ from coverslip import shapes
 from coverslip.ir import Graph
 from coverslip.passes import (
     activation_recognition,
+    attention_heads,
     attention_recognition,
     constant_folding,
     dead_code,
     einsum_products,
+    expand_removal,
     group_norm_recognition,
     norm_recognition,
 )
@@ -383,3 +385,54 @@ def test_only_products_of_matrices_are_taken_from_einsum(equation: str) -> None:
     graph = net.done()
     found = {"bij,bkj->bik": ["Transpose", "MatMul"], "bij,bjk->bik": ["MatMul"]}.get(equation)
     check(graph, einsum_products.run, found) if found else check_left(graph, einsum_products.run)
+
+
+def self_attention(net: Net, order: str, heads: int = 3, size: int = 4, scale: float = 0.3) -> Graph:
+    """Of [batch, rows, heads * size], with queries, keys and values out of one product or out of three."""
+    rows, width = net.graph.inputs[0].shape[1], heads * size
+    four = net.constant([-1, rows, heads, size])
+    if order == "one product":
+        net.add("MatMul", net.weights(width, 3 * width), x="x")
+        net.add("Reshape", net.constant([-1, rows, 3, heads, size]))
+        many = net.add("Transpose", perm=[2, 0, 3, 1, 4])
+        q, k, v = (net.add("Gather", net.constant(i), x=many, axis=0) for i in range(3))
+    else:
+        made = [net.add("MatMul", net.weights(width, width), x="x") for _ in range(3)]
+        q, k, v = (net.add("Transpose", x=net.add("Reshape", four, x=x), perm=[0, 2, 1, 3]) for x in made)
+    net.add("Attention", k, v, net.weights(1, heads, rows, rows), x=q, scale=scale)
+    net.add("Transpose", perm=[0, 2, 1, 3] if order != "other order" else [0, 3, 1, 2])
+    net.add("Reshape", net.constant([-1, rows, width]))
+    return net.done()
+
+
+@pytest.mark.parametrize("batch", [2, -1])
+@pytest.mark.parametrize("order", ["one product", "three products"])
+def test_heads_that_lie_side_by_side_are_not_transposed(order: str, batch: int) -> None:
+    graph = self_attention(Net(batch, 5, 12), order)
+    products = ["MatMul", "Split"] if order == "one product" else ["MatMul"] * 3
+    check(graph, attention_heads.run, [*products, "Attention"])
+
+
+def test_heads_given_back_in_another_order_are_transposed_as_before() -> None:
+    check_left(self_attention(Net(2, 4, 12), "other order"), attention_heads.run)
+
+
+@pytest.mark.parametrize("batch", [2, -1])
+def test_an_expand_before_what_broadcasts_goes(batch: int) -> None:
+    net = Net(batch, 3, 5)
+    length = net.add("ReduceL2", net.constant([-1]), keepdims=1)
+    net.add("Div", net.add("Expand", net.add("Shape", x="x"), x=length), x="x")
+    graph = net.done()
+    feeds = sample(graph)
+    before = in_double(graph, feeds)[0]
+    assert expand_removal.run(graph)
+    dead_code.run(graph)
+    assert ops(graph) == ["ReduceL2", "Div"]
+    assert np.array_equal(before, in_double(graph, feeds)[0])
+
+
+def test_an_expand_that_gives_the_shape_stays() -> None:
+    net = Net(1, 3, 1)
+    net.add("Expand", net.constant([2, 3, 5]))
+    net.add("Mul", "x")
+    check_left(net.done(), expand_removal.run)
