@@ -41,7 +41,9 @@ def _recognise(matcher: Matcher, norm: Node, symbols: dict[str, shapes.Symbolic]
     last, offset = _parameter(matcher, last, "Add", channels, len(shape))
     scale, bias = scale * factor if factor is not None else scale, bias * factor if factor is not None else bias
     bias = bias + offset if offset is not None else bias
-    inputs = [x, *_constants(matcher, last, scale, bias)]
+    dtype, result = np.float32, last.outputs[0]
+    whole = (("scale", scale), ("bias", bias))
+    inputs = [x, *(matcher.add_constant(f"{result}.{what}", array.astype(dtype)) for what, array in whole)]
     matcher.become(last, "GroupNormalization", inputs, num_groups=groups, epsilon=real(norm, "epsilon", 1e-5))
 
 
@@ -60,18 +62,10 @@ def _gives_back(matcher: Matcher, after: Node, x: str, symbols: dict[str, shapes
 
 def _parameter(matcher: Matcher, last: Node, op: str, channels: int, rank: int) -> tuple[Node, Array | None]:
     """The node that takes in a constant of one number a channel, and the constant."""
-    user = matcher.only_user(last.outputs[0])
-    if user is None or user.op != op or "activation" in user.attributes:
-        return last, None
-    array = matcher.constant(next((name for name in user.inputs if name != last.outputs[0]), ""))
+    user, array = matcher.constant_behind(last, op) or (last, None)
     if array is None or array.ndim > rank:
         return last, None
     full = (1,) * (rank - array.ndim) + array.shape
     if any(size != 1 for axis, size in enumerate(full) if axis != 1) or full[1] not in (1, channels):
         return last, None
     return user, np.broadcast_to(array.reshape(-1).astype(np.float64), (channels,))
-
-
-def _constants(matcher: Matcher, last: Node, scale: Array, bias: Array) -> list[str]:
-    names = (("scale", scale), ("bias", bias))
-    return [matcher.add_constant(f"{last.outputs[0]}.{what}", array.astype(np.float32)) for what, array in names]

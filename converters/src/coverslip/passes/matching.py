@@ -55,6 +55,15 @@ class Matcher(Editor):
         node = self.maker(value)
         return node if node is not None and node.op in ops and "activation" not in node.attributes else None
 
+    def constant_behind(self, last: Node, op: str) -> tuple[Node, Array] | None:
+        """The node that alone reads what `last` makes, if it adds or multiplies by a constant, and the constant."""
+        made = last.outputs[0]
+        user = self.only_user(made)
+        if user is None or user.op != op or "activation" in user.attributes:
+            return None
+        array = self.constant(next((name for name in user.inputs if name != made), ""))
+        return None if array is None else (user, array)
+
     def scalar(self, value: str) -> float | None:
         """The number that a constant holds which broadcasts over anything."""
         array = self.constant(value)

@@ -88,27 +88,25 @@ def _quotient(matcher: Matcher, base: str, root: str) -> Node | None:
 
 
 def _replace(matcher: Matcher, norm: _Norm) -> None:
-    last = norm.last
-    scale, last = _parameter(matcher, last, "Mul", norm.sizes)
+    scale, last = _parameter(matcher, norm, norm.last, "Mul")
     bias: Array | None = None
     if norm.op == "LayerNormalization":
-        bias, last = _parameter(matcher, last, "Add", norm.sizes)
+        bias, last = _parameter(matcher, norm, last, "Add")
     result = last.outputs[0]
-    inputs = [norm.x, _whole(matcher, f"{result}.scale", scale, 1.0, norm.sizes)]
+    inputs = [norm.x, _whole(matcher, norm, f"{result}.scale", scale, 1.0)]
     if bias is not None:
-        inputs.append(_whole(matcher, f"{result}.bias", bias, 0.0, norm.sizes))
+        inputs.append(_whole(matcher, norm, f"{result}.bias", bias, 0.0))
     matcher.become(last, norm.op, inputs, axis=-len(norm.sizes), epsilon=norm.epsilon)
 
 
-def _parameter(matcher: Matcher, last: Node, op: str, sizes: tuple[int, ...]) -> tuple[Array | None, Node]:
-    """The constant that follows, if it fits, and the node that takes it in."""
-    user = matcher.only_user(last.outputs[0])
-    if user is None or user.op != op or "activation" in user.attributes:
-        return None, last
-    array = matcher.constant(next((name for name in user.inputs if name != last.outputs[0]), ""))
-    return (array, user) if fits(array, sizes) else (None, last)
+def _parameter(matcher: Matcher, norm: _Norm, last: Node, op: str) -> tuple[Array | None, Node]:
+    """The constant that follows, if it fits and  the node that takes it in."""
+    user, array = matcher.constant_behind(last, op) or (last, None)
+    return (array, user) if fits(array, norm.sizes) else (None, last)
 
 
-def _whole(matcher: Matcher, name: str, array: Array | None, default: float, sizes: tuple[int, ...]) -> str:
+def _whole(matcher: Matcher, norm: _Norm, name: str, array: Array | None, default: float) -> str:
+    """A constant of the normalized sizes."""
+    sizes = norm.sizes
     given = np.full(sizes, default) if array is None else array.reshape(array.shape[max(array.ndim - len(sizes), 0) :])
     return matcher.add_constant(name, np.ascontiguousarray(np.broadcast_to(given, sizes), np.float32))
