@@ -9,6 +9,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from coverslip import reference, shapes
+from coverslip.dtypes import NUMPY
 from coverslip.ir import Graph, Node, Value
 from coverslip.to_onnx import to_onnx
 
@@ -16,19 +17,20 @@ Array = npt.NDArray[Any]
 
 
 class Net:
-    """Builds a graph node by node; weights are seeded normal numbers."""
+    """Builds a graph node by node; weights are seeded normal numbers, of the element type of the input."""
 
     def __init__(self, *shape: int, dtype: str = "f32") -> None:
         self.graph = Graph(inputs=[Value("x", dtype, shape)])
+        self.dtype = NUMPY[dtype]
         self._random = np.random.default_rng(7)
         self.last = "x"
 
     def weights(self, *shape: int, positive: bool = False) -> str:
         """A constant of normal numbers, or of numbers between a half and one and a half."""
         made = self._random.uniform(0.5, 1.5, shape) if positive else self._random.standard_normal(shape)
-        return self.constant(made.astype(np.float32))
+        return self.constant(made.astype(self.dtype))
 
-    def constant(self, value: object, dtype: type | None = None) -> str:
+    def constant(self, value: object, dtype: npt.DTypeLike | None = None) -> str:
         """A constant; integers as int64."""
         array = np.asarray(value) if dtype is None else np.asarray(value, dtype)
         name = f"c{len(self.graph.constants)}"
@@ -56,7 +58,7 @@ class Net:
 
     def done(self, *outputs: str) -> Graph:
         """The graph with these outputs, or the last value."""
-        self.graph.outputs = [Value(name, "f32", ()) for name in outputs or (self.last,)]
+        self.graph.outputs = [Value(name, "", ()) for name in outputs or (self.last,)]
         shapes.annotate(self.graph)
         return self.graph
 

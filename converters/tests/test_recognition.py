@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from networks import Net, in_double, ops, sample
+from networks import Array, Net, in_double, ops, sample
 
 from coverslip import shapes
+from coverslip.dtypes import NUMPY
 from coverslip.ir import Graph
 from coverslip.passes import (
     activation_recognition,
@@ -45,7 +46,7 @@ def check_left(graph: Graph, run: Callable[[Graph], bool]) -> None:
 
 
 def scalar(net: Net, number: float) -> str:
-    return net.constant(number, np.float32)
+    return net.constant(number, net.dtype)
 
 
 def gelu(net: Net, order: str, half: float = 0.5) -> Graph:
@@ -180,6 +181,22 @@ def layer_norm(net: Net, form: str, axes: list[int], affine: bool = True) -> Gra
     return net.done()
 
 
+EPSILON = {"f16": 2.0**-10, "bf16": 2.0**-7}
+
+
+@pytest.mark.parametrize("dtype", EPSILON)
+@pytest.mark.parametrize("affine", [True, False])
+def test_layer_normalization_in_half_precision_has_factors_of_its_type(affine: bool, dtype: str) -> None:
+    graph = layer_norm(Net(2, 5, 7, dtype=dtype), "power", [-1], affine)
+    check(graph, norm_recognition.run, ["LayerNormalization"])
+    assert {str(array.dtype) for array in factors(graph)} == {str(NUMPY[dtype])}
+
+
+def factors(graph: Graph) -> list[Array]:
+    """The constants of the last node."""
+    return [graph.constants[name] for name in graph.nodes[-1].inputs[1:]]
+
+
 @pytest.mark.parametrize("axes", [[-1], [-2, -1], [1, 2, 3]])
 @pytest.mark.parametrize("form", ["power", "product", "reciprocal"])
 def test_layer_normalization_is_found_in_each_form(form: str, axes: list[int]) -> None:
@@ -215,8 +232,9 @@ def test_factors_of_another_shape_stay_behind_the_norm() -> None:
     check(net.done(), norm_recognition.run, ["LayerNormalization", "Mul"])
 
 
-def test_rms_normalization_is_found() -> None:
-    net = Net(2, 5, 7)
+@pytest.mark.parametrize("dtype", ["f32", *EPSILON])
+def test_rms_normalization_is_found(dtype: str) -> None:
+    net = Net(2, 5, 7, dtype=dtype)
     net.add("Pow", scalar(net, 2.0))
     net.add("ReduceMean", net.constant([-1]))
     net.add("Add", scalar(net, 1e-5))
@@ -224,7 +242,9 @@ def test_rms_normalization_is_found() -> None:
     net.add("Reciprocal")
     net.add("Mul", "x")
     net.add("Mul", net.weights(7))
-    check(net.done(), norm_recognition.run, ["RMSNormalization"])
+    graph = net.done()
+    check(graph, norm_recognition.run, ["RMSNormalization"])
+    assert factors(graph)[0].dtype == NUMPY[dtype]
 
 
 def grouped(net: Net, channels: int, groups: int, back: str) -> Graph:
@@ -242,6 +262,19 @@ def grouped(net: Net, channels: int, groups: int, back: str) -> Graph:
 def test_group_normalization_is_found_between_two_reshapes(back: str) -> None:
     batch = -1 if back == "Shape" else 2
     check(grouped(Net(batch, 6, 4, 5), 6, 3, back), group_norm_recognition.run, ["GroupNormalization"])
+
+
+@pytest.mark.parametrize("dtype", EPSILON)
+def test_group_normalization_in_half_precision_has_factors_of_its_type(dtype: str) -> None:
+    graph = grouped(Net(2, 6, 4, 5, dtype=dtype), 6, 3, "constant")
+    feeds = sample(graph)
+    before = in_double(graph, feeds)[0]
+    assert group_norm_recognition.run(graph)
+    shapes.annotate(graph)
+    assert ops(graph) == ["GroupNormalization"]
+    assert {str(array.dtype) for array in factors(graph)} == {str(NUMPY[dtype])}
+    rounding = 4 * EPSILON[dtype]  # of the products that become one factor, and of offsets: each at most half of it
+    assert np.abs(before - in_double(graph, feeds)[0]).max() <= rounding * np.abs(before).max()
 
 
 def test_groups_given_back_in_another_shape_stay() -> None:

@@ -41,7 +41,7 @@ def _recognise(matcher: Matcher, norm: Node, symbols: dict[str, shapes.Symbolic]
     last, offset = _parameter(matcher, last, "Add", channels, len(shape))
     scale, bias = scale * factor if factor is not None else scale, bias * factor if factor is not None else bias
     bias = bias + offset if offset is not None else bias
-    dtype, result = np.float32, last.outputs[0]
+    dtype, result = parameters[0].dtype, last.outputs[0]
     whole = (("scale", scale), ("bias", bias))
     inputs = [x, *(matcher.add_constant(f"{result}.{what}", array.astype(dtype)) for what, array in whole)]
     matcher.become(last, "GroupNormalization", inputs, num_groups=groups, epsilon=real(norm, "epsilon", 1e-5))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from .. import dtypes
 from ..edit import Editor
 from ..ir import FREE, Array, Attribute, Graph, Node
 from . import dead_code
@@ -49,6 +50,11 @@ class Matcher(Editor):
         """Whether both are known to have as many axes, of the same sizes where these are known."""
         left, right = self.shape(a), self.shape(b)
         return left is not None and left == right
+
+    def dtype(self, value: str) -> str:
+        """The element type, "" if it is not known."""
+        array = self.constant(value)
+        return self._dtypes.get(value, "") if array is None else dtypes.of_array(array, f"constant '{value}'")
 
     def made_by(self, value: str, *ops: str) -> Node | None:
         """The node that makes a value, if it is one of these operators and nothing is fused into it."""

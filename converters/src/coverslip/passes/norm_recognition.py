@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import dtypes
 from ..attributes import integer
 from ..ir import Array, Graph, Node
 from .matching import Matcher, fits, tail
@@ -106,7 +107,7 @@ def _parameter(matcher: Matcher, norm: _Norm, last: Node, op: str) -> tuple[Arra
 
 
 def _whole(matcher: Matcher, norm: _Norm, name: str, array: Array | None, default: float) -> str:
-    """A constant of the normalized sizes."""
-    sizes = norm.sizes
+    """A constant of the type of x and of the normalized sizes."""
+    sizes, dtype = norm.sizes, dtypes.NUMPY[matcher.dtype(norm.x)]
     given = np.full(sizes, default) if array is None else array.reshape(array.shape[max(array.ndim - len(sizes), 0) :])
-    return matcher.add_constant(name, np.ascontiguousarray(np.broadcast_to(given, sizes), np.float32))
+    return matcher.add_constant(name, np.ascontiguousarray(np.broadcast_to(given, sizes), dtype))
