@@ -232,6 +232,16 @@ def test_factors_of_another_shape_stay_behind_the_norm() -> None:
     check(net.done(), norm_recognition.run, ["LayerNormalization", "Mul"])
 
 
+def test_factors_that_add_an_axis_stay_behind_the_norm() -> None:
+    net = Net(4, 8)
+    layer_norm(net, "power", [-1], affine=False)
+    net.add("Mul", net.weights(1, 1, 8))
+    net.add("Add", net.weights(8))
+    graph = net.done()
+    check(graph, norm_recognition.run, ["LayerNormalization", "Mul", "Add"])
+    assert graph.outputs[0].shape == (1, 4, 8)
+
+
 @pytest.mark.parametrize("dtype", ["f32", *EPSILON])
 def test_rms_normalization_is_found(dtype: str) -> None:
     net = Net(2, 5, 7, dtype=dtype)

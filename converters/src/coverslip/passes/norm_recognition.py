@@ -101,9 +101,10 @@ def _replace(matcher: Matcher, norm: _Norm) -> None:
 
 
 def _parameter(matcher: Matcher, norm: _Norm, last: Node, op: str) -> tuple[Array | None, Node]:
-    """The constant that follows, if it fits and  the node that takes it in."""
+    """The constant that follows, if it fits and adds no axes, and the node that takes it in."""
     user, array = matcher.constant_behind(last, op) or (last, None)
-    return (array, user) if fits(array, norm.sizes) else (None, last)
+    taken = fits(array, norm.sizes) and matcher.same_shape(user.outputs[0], norm.x)
+    return (array, user) if taken else (None, last)
 
 
 def _whole(matcher: Matcher, norm: _Norm, name: str, array: Array | None, default: float) -> str:
