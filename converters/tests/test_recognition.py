@@ -125,6 +125,14 @@ def test_a_clip_at_another_limit_is_no_hard_swish() -> None:
     check_left(net.done(), activation_recognition.run)
 
 
+def test_a_hard_sigmoid_of_whole_numbers_which_rounds_down_stays() -> None:
+    net = Net(2, 3, dtype="i64")
+    net.add("Add", net.constant(3))
+    net.add("Clip", net.constant(0), net.constant(6))
+    net.add("Div", net.constant(6))
+    check_left(net.done(), activation_recognition.run)
+
+
 @pytest.mark.parametrize("alpha", [1.0, 1.702])
 def test_a_value_times_its_sigmoid_becomes_swish(alpha: float) -> None:
     net = Net(2, 3, 4)

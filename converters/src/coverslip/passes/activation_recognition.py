@@ -51,11 +51,12 @@ def _one_more(matcher: Matcher, node: Node) -> list[str]:
 
 
 def _relu6(matcher: Matcher, node: Node) -> str | None:
-    """x, where the node is min(max(x + 3, 0), 6)."""
+    """x, where the node is min(max(x + 3, 0), 6) of floats."""
     if node.op != "Clip" or len(node.inputs) < 3:
         return None
     low, high = (matcher.scalar(name) for name in node.inputs[1:3])
-    return matcher.variable(node.inputs[0], {0: 3.0, 1: 1.0}) if low == 0 and near(high, 6.0) else None
+    plain = low == 0 and near(high, 6.0) and matcher.is_float(node.outputs[0])
+    return matcher.variable(node.inputs[0], {0: 3.0, 1: 1.0}) if plain else None
 
 
 def _hard_sigmoid(matcher: Matcher, node: Node) -> None:
