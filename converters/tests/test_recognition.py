@@ -145,10 +145,18 @@ def test_a_value_times_its_sigmoid_becomes_swish(alpha: float) -> None:
     assert graph.nodes[0].attributes["alpha"] == pytest.approx(alpha)
 
 
-def test_a_gate_of_another_value_or_another_shape_stays() -> None:
+def test_a_gate_of_another_value_stays() -> None:
     net = Net(2, 3, 4)
     other = net.add("Tanh")
     net.add("Mul", net.add("Sigmoid", x=other), x="x")
+    check_left(net.done(), activation_recognition.run)
+
+
+def test_a_gate_of_another_shape_stays() -> None:
+    net = Net()
+    net.add("Mul", net.constant([1.5]))
+    net.add("Sigmoid")
+    net.add("Mul", "x")
     check_left(net.done(), activation_recognition.run)
 
 
