@@ -20,6 +20,7 @@ from coverslip import (
     Errc,
     Error,
     cli,
+    conversion,
     dtypes,
     engine,
     golden,
@@ -105,7 +106,7 @@ def test_without_verification_the_file_says_so(source: Path, tmp_path: Path) -> 
     assert graph.golden is None and graph.meta["verified"] == "no" and report.differences == []
 
 
-def unable(_: onnx.ModelProto) -> Any:
+def unable(_: object) -> Any:
     raise Error(Errc.Unsupported, "onnxruntime", "cannot load the network")
 
 
@@ -129,6 +130,23 @@ def test_a_source_that_nothing_can_run_is_written_with_a_warning(
     report = coverslip.convert(source, tmp_path / "net.slip")
     assert report.verified == "no" and len(report.warnings) == 2
     assert reader.read(tmp_path / "net.slip").meta["verified"] == "no"
+
+
+@pytest.mark.parametrize("in_engine", [True, False])
+def test_a_converted_network_that_nothing_runs_is_not_called_verified(
+    in_engine: bool, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(path: str) -> Any:
+        graph = reader.read(Path(path))
+        return lambda feeds: in_onnxruntime(graph, feeds)[0]
+
+    monkeypatch.setattr(conversion, "converted_runners", lambda _: [("onnxruntime", lambda: unable(None))])
+    monkeypatch.setattr(engine, "loader", lambda: load if in_engine else None)
+    report = coverslip.convert(source, tmp_path / "net.slip")
+    assert [difference.against for difference in report.differences] == ["the engine"] * in_engine
+    assert report.verified.startswith("yes" if in_engine else "no")
+    assert reader.read(tmp_path / "net.slip").meta["verified"] == report.verified
+    assert ["not compared in onnxruntime: onnxruntime: cannot load" in warning for warning in report.warnings] == [True]
 
 
 def test_free_sizes_are_compared_at_a_second_size() -> None:
