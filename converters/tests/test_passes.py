@@ -222,6 +222,13 @@ def test_a_matrix_product_and_its_bias_become_a_gemm() -> None:
     check(net.done(), linear_fusion.run, ["Gemm"])
 
 
+def test_an_offset_for_each_row_is_no_bias() -> None:
+    net = Net(3, 5)
+    net.add("MatMul", net.weights(5, 3))
+    net.add("Add", net.weights(3, 1))
+    check(net.done(), linear_fusion.run, ["Gemm", "Add"])
+
+
 def test_what_is_constant_is_computed() -> None:
     net = Net(2, 3)
     a = net.constant(np.ones((3, 2)))

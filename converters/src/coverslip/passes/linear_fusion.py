@@ -6,6 +6,7 @@ import numpy as np
 
 from ..edit import Editor
 from ..ir import Graph, Node
+from .matching import fits
 
 
 def run(graph: Graph) -> bool:
@@ -29,7 +30,7 @@ def _take_bias(editor: Editor, node: Node, columns: int) -> None:
         return
     other = add.inputs[1] if add.inputs[0] == node.outputs[0] else add.inputs[0]
     bias = editor.constant(other)
-    if bias is None or bias.size not in (1, columns) or bias.ndim > 2 or bias.shape[-1:] not in ((1,), (columns,), ()):
+    if bias is None or bias.ndim > 2 or not fits(bias, (1, columns)):
         return
     name = editor.add_constant(f"{node.outputs[0]}.bias", np.broadcast_to(bias.reshape(-1), (columns,)).copy())
     editor.set_inputs(node, [*node.inputs[:2], name])
