@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from networks import Net, in_double, ops, sample
 
-from coverslip import passes, shapes
+from coverslip import Error, passes, shapes
 from coverslip.ir import Graph
 from coverslip.passes import (
     activation_fusion,
@@ -235,6 +235,13 @@ def test_what_is_constant_is_computed() -> None:
     product = net.add("MatMul", net.weights(2, 3), x=a)
     net.add("MatMul", product, x="x")
     check(net.done(), constant_folding.run, ["MatMul"])
+
+
+def test_a_constant_that_cannot_be_computed_is_refused_by_name() -> None:
+    net = Net(4)
+    net.add("Add", net.add("Reshape", net.constant([4]), x=net.weights(6)), x="x")
+    with pytest.raises(Error, match=r"Reshape 'reshape0': its inputs do not fit"):
+        constant_folding.run(net.done())
 
 
 def test_operators_that_do_nothing_vanish() -> None:

@@ -71,10 +71,13 @@ def widen(array: Arrays) -> Arrays:
 
 
 def evaluate(node: Node, inputs: Inputs) -> Arrays:
-    """One node's output, fused residual and activation included."""
+    """One node's output, fused residual and activation included. Raises Error, where its inputs do not fit too."""
     if node.op not in _OPERATORS:
         raise Error(Errc.Unsupported, label(node), "the reference does not know this operator")
-    return activate(node, _OPERATORS[node.op](node, inputs))
+    try:
+        return activate(node, _OPERATORS[node.op](node, inputs))
+    except (ValueError, IndexError, ArithmeticError) as error:
+        raise Error(Errc.BadShape, label(node), f"its inputs do not fit: {error}") from error
 
 
 def activate(node: Node, y: Arrays) -> Arrays:
