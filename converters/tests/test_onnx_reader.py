@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from onnx_models import FLOAT, Model, same_answers, weights
 
 from coverslip import Errc, Error, onnx_reader, operators
@@ -53,6 +54,15 @@ def test_padding_and_resizing_of_some_axes_become_those_of_all() -> None:
     model.add("Pad", model.constant([1, 2]), "", model.constant([3]))
     model.add("Resize", "", model.constant([2.0, 2.0]), axes=[2, 3], mode="linear")
     assert same_answers(model.done(), 1, 3, 5, 5) == ["Pad", "Resize"]
+
+
+def test_a_list_without_elements_stays_one() -> None:
+    model = Model()
+    model.add("Neg")
+    model.nodes.append(helper.make_node("Transpose", [model.last], ["y"]))
+    model.nodes[-1].attribute.append(helper.make_attribute("perm", [], attr_type=onnx.AttributeProto.INTS))
+    model.last = "y"
+    assert "Neg" in same_answers(model.done(rank=0))
 
 
 def test_old_opsets_are_raised() -> None:

@@ -237,6 +237,12 @@ def test_what_is_constant_is_computed() -> None:
     check(net.done(), constant_folding.run, ["MatMul"])
 
 
+def test_a_list_without_elements_folds_as_any() -> None:
+    net = Net()
+    net.add("Mul", net.add("Transpose", x=net.constant(2.0), perm=[]), x="x")
+    check(net.done(), constant_folding.run, ["Mul"])
+
+
 def test_a_constant_that_cannot_be_computed_is_refused_by_name() -> None:
     net = Net(4)
     net.add("Add", net.add("Reshape", net.constant([4]), x=net.weights(6)), x="x")

@@ -10,7 +10,7 @@ from . import dtypes
 from .errors import Errc, Error
 from .ir import FREE, Array, Graph, Node, Value
 from .opsets import NEWEST
-from .to_onnx import to_onnx
+from .to_onnx import node_proto, to_onnx
 
 Symbolic: TypeAlias = tuple["int | str | None", ...]
 """A shape whose free dimensions keep their names: equal names, equal sizes. None is unknown."""
@@ -85,7 +85,7 @@ def of_node(node: Node, types: dict[str, Value], constants: dict[str, Array]) ->
         return [Value(node.outputs[0], types[node.inputs[0]].dtype, types[node.inputs[0]].shape)]
     if not onnx.defs.has(node.op) or any(key.startswith("activation_") for key in node.attributes):
         return []
-    proto = onnx.helper.make_node(node.op, node.inputs, node.outputs, **node.attributes)
+    proto = node_proto(node.op, node.inputs, node.outputs, node.attributes)
     given = {name: _type_of(value) for name, value in types.items()}
     data = {name: onnx.numpy_helper.from_array(constants[name], name) for name in types if _is_small(name, constants)}
     opsets = [onnx.helper.make_opsetid("", NEWEST)]

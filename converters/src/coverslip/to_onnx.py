@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 from . import dtypes
 from .attributes import label, real, text
 from .errors import Errc, Error
-from .ir import FREE, Array, Graph, Node, Value
+from .ir import FREE, Array, Attribute, Graph, Node, Value
 from .operators import RESIDUAL_INPUT
 
 COMMON = 22
@@ -82,7 +82,7 @@ class _Expander:
         before_activation = self._fresh(result) if activation else result
         made = [self._fresh(result) if more else before_activation, *node.outputs[1:]]
         name = node.name
-        parts = [helper.make_node(node.op, _trimmed(node.inputs[:residual]), made, name=name, **plain)]
+        parts = [node_proto(node.op, _trimmed(node.inputs[:residual]), made, plain, name)]
         if more:
             parts.append(helper.make_node("Add", [made[0], more[0]], [before_activation], name=f"{name}.residual"))
         if activation:
@@ -111,6 +111,17 @@ class _Expander:
             count += 1
         self._names.add(f"{hint}.{count}")
         return f"{hint}.{count}"
+
+
+def node_proto(
+    op: str, inputs: list[str], outputs: list[str], attributes: dict[str, Attribute], name: str = ""
+) -> onnx.NodeProto:
+    """An ONNX node. An empty list, whose elements tell no type, is one of integers."""
+    proto = helper.make_node(op, inputs, outputs, name=name)
+    for key, value in attributes.items():
+        kind = onnx.AttributeProto.INTS if value == [] else None
+        proto.attribute.append(helper.make_attribute(key, value, attr_type=kind))
+    return proto
 
 
 def _trimmed(inputs: list[str]) -> list[str]:
