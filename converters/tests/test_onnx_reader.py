@@ -56,6 +56,26 @@ def test_padding_and_resizing_of_some_axes_become_those_of_all() -> None:
     assert same_answers(model.done(), 1, 3, 5, 5) == ["Pad", "Resize"]
 
 
+@pytest.mark.parametrize("op", ["Pad", "Resize"])
+@pytest.mark.parametrize(("numbers", "axes"), [([1, 1], [2, 3, 3]), ([2, 2, 2, 2], [2, 7]), ([2, 2, 2, 2], [2, -2])])
+def test_numbers_for_axes_that_are_not_there_are_refused(op: str, numbers: list[int], axes: list[int]) -> None:
+    model = Model(1, 3, 5, 5, opset=18)
+    if op == "Pad":
+        model.add("Pad", model.constant(numbers), "", model.constant(axes))
+    else:
+        model.add("Resize", "", "", model.constant(numbers[: len(numbers) // 2]), axes=axes)
+    with pytest.raises(Error) as caught:
+        onnx_reader.from_model(model.done())
+    assert caught.value.code in (Errc.BadShape, Errc.BadModel)
+
+
+def test_a_mean_over_an_axis_that_is_not_there_is_refused() -> None:
+    model = Model(1, 3, 5, 5, opset=18)
+    model.add("ReduceMean", model.constant([2, 7]))
+    with pytest.raises(Error):
+        onnx_reader.from_model(model.done())
+
+
 def test_a_list_without_elements_stays_one() -> None:
     model = Model()
     model.add("Neg")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -135,7 +135,7 @@ def _reduce_mean(node: Node, lowering: Lowering) -> list[Node] | None:
     axes = lowering.integers(node.inputs[1]) if len(node.inputs) > 1 else None
     if shape is None or not axes or len(shape) < 3 or lowering.dtype(node.inputs[0]) != "f32":
         return None
-    if sorted(axis % len(shape) for axis in axes) != list(range(2, len(shape))):
+    if sorted(axis + len(shape) if axis < 0 else axis for axis in axes) != list(range(2, len(shape))):
         return None
     if integer(node, "keepdims", 1):
         return [Node("GlobalAveragePool", node.name, node.inputs[:1], list(node.outputs))]
@@ -172,12 +172,22 @@ def _pad(node: Node, lowering: Lowering) -> None:
     shape, pads, axes = lowering.shape(node.inputs[0]), *map(lowering.integers, (node.inputs[1], node.inputs[3]))
     if shape is None or pads is None or axes is None:
         return
+    _check_axes(node, axes, len(shape), pads, 2)
     full = [0] * (2 * len(shape))
     for i, axis in enumerate(axes):
         full[axis % len(shape)] = pads[i]
         full[axis % len(shape) + len(shape)] = pads[i + len(axes)]
     whole = lowering.constant(node, "pads", np.array(full, np.int64))
     node.inputs = [node.inputs[0], whole, *filter(None, [node.inputs[2]])]
+
+
+def _check_axes(node: Node, axes: list[int], rank: int, numbers: Sequence[float] | Array, each: int) -> None:
+    """Refuses axes that the input does not have, or has twice, and more or fewer numbers than `each` for one."""
+    if len(numbers) != each * len(axes):
+        text = f"expected {each * len(axes)} numbers for axes {axes}, found {len(numbers)}"
+        raise Error(Errc.BadShape, label(node), text)
+    if not all(-rank <= axis < rank for axis in axes) or len({axis % rank for axis in axes}) < len(axes):
+        raise Error(Errc.BadShape, label(node), f"expected different axes of an input of rank {rank}, found {axes}")
 
 
 def _resize(node: Node, lowering: Lowering) -> None:
@@ -204,8 +214,9 @@ def _resize_all_axes(node: Node, lowering: Lowering) -> None:
     policy = text(node, "keep_aspect_ratio_policy", "stretch")
     if shape is None or given is None or node.inputs[1] or policy != "stretch" or (index == 3 and FREE in shape):
         return
+    _check_axes(node, axes, len(shape), given.reshape(-1), 1)
     full = np.array(shape, np.int64) if index == 3 else np.ones(len(shape), np.float32)
-    full[axes] = given
+    full[axes] = given.reshape(-1)
     node.inputs[index] = lowering.constant(node, "axes", full)
     del node.attributes["axes"]
 
