@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+from networks import in_double
 from onnx import TensorProto, helper
 from onnx_models import FLOAT, Model, same_answers, weights
 
@@ -74,6 +76,21 @@ def test_a_mean_over_an_axis_that_is_not_there_is_refused() -> None:
     model.add("ReduceMean", model.constant([2, 7]))
     with pytest.raises(Error):
         onnx_reader.from_model(model.done())
+
+
+@pytest.mark.parametrize("opset", [13, 18])
+@pytest.mark.parametrize("names", [["part", "", ""], ["", "part", ""], ["", "", "part"]])
+def test_parts_of_a_split_that_nothing_reads_count(names: list[str], opset: int) -> None:
+    sizes = [3, 3, 3] if opset == 13 else [3, 3, 1]  # equal parts, or the last one what is left
+    model = Model(2, sum(sizes), opset=opset)
+    split = helper.make_node("Split", ["x"], names, axis=1, **({} if opset == 13 else {"num_outputs": 3}))
+    model.nodes += [split, helper.make_node("Neg", ["part"], ["y"])]
+    model.last = "y"
+    proto = model.done(rank=2)
+    x = weights(2, sum(sizes))
+    answer = in_double(onnx_reader.from_model(proto), {"x": x})[0]
+    assert np.array_equal(-answer, np.split(x, np.cumsum(sizes)[:-1], axis=1)[names.index("part")])
+    assert all(proto.graph.node[0].output), "ONNX Runtime, which is asked for the source's answers, wants names"
 
 
 def test_a_list_without_elements_stays_one() -> None:

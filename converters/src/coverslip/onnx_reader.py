@@ -32,8 +32,9 @@ def read(path: Path, shapes_wanted: Shapes | None = None) -> tuple[Graph, onnx.M
 
 
 def from_model(model: onnx.ModelProto, shapes_wanted: Shapes | None = None) -> Graph:
-    """The graph of a loaded model, whose free input dimensions are fixed in place."""
+    """The graph of a loaded model, whose free input dimensions are fixed, and parts named, in place."""
     _check(model)
+    _name_parts(model)
     fix_inputs(model.graph, shapes_wanted or {})
     known = operators.known() | lower.HANDLED
     simple = _simplified(opsets.prepared(contrib.written_out(model), known))
@@ -63,6 +64,17 @@ def _check(model: onnx.ModelProto) -> None:
             text = f"{str(error).strip().splitlines()[0]}; export the network at a newer opset"
             raise Error(Errc.Unsupported, "ONNX checker", text) from error
         raise Error(Errc.BadModel, "ONNX checker", str(error).strip()) from error
+
+
+def _name_parts(model: onnx.ModelProto) -> None:
+    """Names all outputs of each Split: what nothing reads is a part too, and ONNX Runtime crashes without a name."""
+    nodes = [node for graph in (model.graph, *model.functions) for node in opsets.nodes_of(graph)]
+    taken = {name for node in nodes for name in (*node.input, *node.output)}
+    for node in nodes:
+        for i, output in enumerate(node.output):
+            if node.op_type == "Split" and not output:
+                node.output[i] = _unused_name(f"{node.name}.{i}", taken)
+                taken.add(node.output[i])
 
 
 def fix_inputs(graph: onnx.GraphProto, wanted: Shapes) -> None:
@@ -187,7 +199,9 @@ def _node(graph: Graph, proto: onnx.NodeProto, op: str, name: str) -> Node:
 
 
 def _unused_name(hint: str, taken: set[str]) -> str:
-    return hint if hint not in taken else f"{hint}.unused"
+    while hint in taken:
+        hint += ".unused"
+    return hint
 
 
 def _array(tensor: onnx.TensorProto) -> Array:
