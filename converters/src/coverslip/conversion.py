@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 
-from . import engine, keras_reader, onnx_double, onnx_reader, passes, preprocessing, reference, writer
+from . import engine, keras_reader, onnx_double, onnx_reader, passes, preprocessing, reference, torch_reader, writer
 from .draws import Feeds
 from .dtypes import NUMPY
 from .edit import copied
@@ -104,6 +104,7 @@ class _Original:
     what: str
     model: onnx.ModelProto  # for onnxruntime
     exact: Run  # in double precision
+    own: Run | None = None  # of PyTorch, where that made it
 
 
 def _read(source: Path, options: Options) -> tuple[Graph, _Original]:
@@ -115,8 +116,13 @@ def _read(source: Path, options: Options) -> tuple[Graph, _Original]:
         return graph, _Original(
             "the import before its passes", to_onnx(graph), lambda x: reference.run(before, dict(x))
         )
+    if source.suffix.lower() in torch_reader.SUFFIXES:
+        options.progress("exporting by torch")
+        model, run = torch_reader.read(source, shapes)
+        graph = onnx_reader.from_model(model, shapes)
+        return graph, _Original("its source", model, lambda feeds: onnx_double.run(model, feeds), run)
     if source.suffix.lower() != ".onnx":
-        found = f"ends in '{source.suffix}', expected .onnx, {', '.join(KERAS)}"
+        found = f"ends in '{source.suffix}', expected .onnx, {', '.join((*KERAS, *torch_reader.SUFFIXES))}"
         raise Error(Errc.BadInput, str(source), found)
     graph, model = onnx_reader.read(source, shapes)
     return graph, _Original("its source", model, lambda feeds: onnx_double.run(model, feeds))
@@ -228,13 +234,18 @@ def _differences(graph: Graph, answers: Answers, report: Report) -> list[Differe
 
 def _answers(graph: Graph, original: _Original, report: Report, options: Options) -> tuple[str, Answers] | None:
     """The source's answers, and what gave them."""
-    for how, runner in source_runners(original.model):
+    for how, runner in [*_own(original), *source_runners(original.model)]:
         options.progress(f"running the source in {how}")
         try:
             return how, Answers(graph, runner(), original.exact)
         except Error as error:
             report.warnings.append(f"not verified in {how}: {error}")
     return None
+
+
+def _own(original: _Original) -> list[tuple[str, Callable[[], Run]]]:
+    run = original.own
+    return [] if run is None else [("PyTorch", lambda: run)]
 
 
 def _write(graph: Graph, destination: Path, answers: Answers | None, report: Report, options: Options) -> int:
