@@ -1,7 +1,7 @@
 # Tests on other CPUs and by other compilers: those of `./dev test --all`. For sourcing by ../dev, whose functions it uses.
 # shellcheck disable=SC2086 -- $emulator is several words
 
-platforms="dev scalar old-x86 arm64 tsan g++-11 clang-14 clang-19"
+platforms="dev scalar old-x86 arm64 tsan g++-11 clang-14 clang-19 zoo"
 
 # test_on PLATFORM: builds, runs and counts what belongs to one of $platforms.
 test_on() {
@@ -10,6 +10,7 @@ test_on() {
     old-x86) old_x86 ;;
     arm64) arm64 ;;
     tsan) tsan ;;
+    zoo) zoo ;;
     g++-*) other_compiler "$1" "$1" ;;
     clang-*) other_compiler "$1" "clang++${1#clang}" ;;
   esac
@@ -109,4 +110,29 @@ tsan() {
 other_compiler() {
   needs "$1" "$2" "$1" || return 0
   cpp_tests "$1"
+}
+
+# --- networks of studies -------------------------------------------------------------------------------------------
+
+# All networks of tests/zoo with free sizes, exported by torch, which is installed (750 MB) apart from .venv.
+zoo() {
+  build
+  torch=build/zoo/torch/bin/python
+  phase "installing torch into build/zoo" zoo_python || return 0
+  say "networks exported by torch"
+  log=build/test/zoo.log
+  status=0
+  "$python" tests/zoo/zoo.py --torch "$torch" --work build/zoo --results build/zoo/results.json --sizes free \
+    >"$log" 2>&1 </dev/null || status=$?
+  p=$(number_before passed "$log") f=$(number_before failed "$log") s=$(number_before skipped "$log")
+  if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+  count "$p" "$f" "$s"
+  if [ "$f" -ne 0 ]; then cat "$log"; fi
+  printf '   %-24s %s passed, %s failed, %s skipped\n' zoo "$p" "$f" "$s"
+}
+
+zoo_python() {
+  [ ! -e build/zoo/torch/installed ] || return 0
+  "$python" -m venv build/zoo/torch && "$torch" -m pip install -q -r tests/zoo/requirements.txt &&
+    "$torch" -m pip install -q --no-deps torchvision==0.28.0 timm==1.0.31 && touch build/zoo/torch/installed
 }
