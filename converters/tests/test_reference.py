@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from networks import Net, in_double, in_onnxruntime, sample
 
-from coverslip.ir import Graph
+from coverslip import onnx_double, reference
+from coverslip.ir import Graph, Node
+from coverslip.reference_resize import PLAIN_COORDINATES
 
 CASES: dict[str, Graph] = {}
 
@@ -126,3 +128,20 @@ def test_reference_agrees_with_onnxruntime(name: str) -> None:
         assert expected.shape == found.shape
         # float32 sums of fewer than 100 terms of order 1, each within 2^-24
         assert np.abs(expected - found).max() <= 100 * 2.0**-24 * max(1.0, np.abs(found).max())
+
+
+@pytest.mark.parametrize("mode", ["linear", "nearest"])
+@pytest.mark.parametrize("place", PLAIN_COORDINATES)
+def test_resizing_to_a_fraction_agrees_with_onnxs_own_reference(mode: str, place: str) -> None:
+    x = np.random.default_rng(3).standard_normal((1, 7, 5))
+    node = Node("Resize", "r", ["x", "", "scales"], ["y"], {"mode": mode, "coordinate_transformation_mode": place})
+    inputs = [x, None, np.array([1, 0.7, 2.3], np.float32)]
+    (expected,) = onnx_double.evaluate(node, inputs)
+    found = reference.evaluate(node, inputs)
+    assert np.abs(expected - found).max() < 1e-6  # of scales that are float32
+
+
+def test_a_length_is_rounded_down_after_a_product_in_float() -> None:
+    node = Node("Resize", "r", ["x", "", "scales"], ["y"], {"mode": "linear"})
+    scales = reference.widen(np.array([1, 0.7], np.float32))
+    assert reference.evaluate(node, [np.ones((1, 10)), None, scales]).shape == (1, 7)

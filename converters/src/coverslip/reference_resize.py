@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,24 +17,28 @@ PLAIN_COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_co
 
 
 def resize(node: Node, x: Arrays, scales: Arrays | None, sizes: Arrays | None) -> Arrays:
-    """`sizes` win over `scales`; one of them must be there."""
+    """`sizes` win over `scales`; one of them must be there.
+
+    Scales give an axis an extent, which may be a fraction; its length is the whole part.
+    """
     if sizes is not None and sizes.size:
         lengths = [int(n) for n in sizes]
-        factors = [n / m for n, m in zip(lengths, x.shape, strict=True)]
+        extents = [float(n) for n in lengths]
     elif scales is not None and scales.size:
-        factors = [float(s) for s in scales]
-        lengths = [int(np.floor(m * s)) for m, s in zip(x.shape, factors, strict=True)]
+        pairs = list(zip(x.shape, scales, strict=True))
+        lengths = [int(np.floor(np.float32(n) * np.float32(s))) for n, s in pairs]  # as float: 10 * 0.7 is 7
+        extents = [n * float(s) for n, s in pairs]
     else:
         raise Error(Errc.BadModel, label(node), "needs scales or sizes")
-    for axis, (length, factor) in enumerate(zip(lengths, factors, strict=True)):
-        if length != x.shape[axis] or factor != 1:
-            x = _along(node, x, axis, length, factor)
+    for axis, (length, extent) in enumerate(zip(lengths, extents, strict=True)):
+        if extent != x.shape[axis]:
+            x = _along(node, x, axis, length, extent)
     return x
 
 
-def _along(node: Node, x: Arrays, axis: int, length: int, factor: float) -> Arrays:
+def _along(node: Node, x: Arrays, axis: int, length: int, extent: float) -> Arrays:
     size = x.shape[axis]
-    at = _coordinates(node, size, length, factor)
+    at = _coordinates(node, size, length, extent)
     if text(node, "mode", "nearest") == "nearest":
         return x.take(_nearest(node, at).clip(0, size - 1), axis=axis)
     low = np.floor(at)
@@ -46,19 +49,18 @@ def _along(node: Node, x: Arrays, axis: int, length: int, factor: float) -> Arra
     return result
 
 
-def _coordinates(node: Node, size: int, length: int, factor: float) -> Arrays:
+def _coordinates(node: Node, size: int, length: int, extent: float) -> Arrays:
     """Where each output position lies in the input."""
     i = np.arange(length, dtype=np.float64)
     mode = text(node, "coordinate_transformation_mode", "half_pixel")
     if mode == "asymmetric":
-        return i / factor
+        return i * size / extent
     if mode == "align_corners":
-        scaled = length if math.isclose(size * factor, length) else size * factor
-        return i * (size - 1) / (scaled - 1) if length > 1 else i * 0
-    if mode == "half_pixel":
-        return (i + 0.5) / factor - 0.5
+        return i * (size - 1) / (extent - 1) if length > 1 else i * 0
+    if mode == "half_pixel" or (mode == "pytorch_half_pixel" and length > 1):
+        return (i + 0.5) * size / extent - 0.5
     if mode == "pytorch_half_pixel":
-        return (i + 0.5) / factor - 0.5 if length > 1 else i * 0
+        return i * 0
     raise Error(Errc.Unsupported, label(node), f"coordinate_transformation_mode '{mode}'")
 
 
