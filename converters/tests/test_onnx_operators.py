@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from networks import Array, in_double, ops
 from onnx import TensorProto, helper, numpy_helper
 from onnx_models import FLOAT, Model, same_answers, weights
 
-from coverslip import Errc, Error, onnx_reader, operators, opsets
+from coverslip import Errc, Error, onnx_reader, operators, opsets, passes
 
 INT = TensorProto.INT64
 BOOL = TensorProto.BOOL
@@ -181,6 +182,20 @@ def test_dropout_that_trains_is_refused_and_its_mask_is_true_else(monkeypatch: p
     model = Model(2, 3)
     model.add("Dropout", model.constant(np.float32(0.5)), model.constant(np.array(True)))
     assert "Dropout 'Dropout_0': drops numbers at random" in refused(model.done(rank=2))
+
+
+def test_constants_are_not_computed_where_onnxs_reference_is_wrong() -> None:
+    model = Model(1, 5, 2, 2)
+    fixed = model.add("LRN", x=model.constant(weights(1, 5, 2, 2)), size=3)
+    model.add("Add", fixed, x="x")
+    proto = model.done()
+    assert same_answers(proto, 1, 5, 2, 2) == ["LRN", "Add"]
+    graph = onnx_reader.from_model(proto)
+    passes.run(graph)
+    assert ops(graph) == ["Add"]
+    x: Array = np.zeros((1, 5, 2, 2), np.float32)
+    (expected,) = ort.InferenceSession(proto.SerializeToString()).run(None, {"x": x})
+    np.testing.assert_allclose(in_double(graph, {"x": x})[0], expected, rtol=1e-5)
 
 
 def test_axes_that_were_an_attribute_become_an_input(monkeypatch: pytest.MonkeyPatch) -> None:

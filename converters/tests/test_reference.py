@@ -100,6 +100,13 @@ def others() -> None:
     net.add("Concat", "x", net.weights(2, 1, 4, 5), axis=1)
     net.add("Slice", *map(net.constant, ([1, -1], [100, -100], [1, 3], [2, -2])))
     case("Concat, Slice", net)
+    for rank in (3, 4, 5):
+        net = Net(*(2, 3, 4, 5, 6)[:rank])
+        net.add("GlobalMaxPool")
+        case(f"GlobalMaxPool, rank {rank}", net)
+    net = Net(2, 7, 3, 4)
+    net.add("LRN", size=5, alpha=0.3, beta=0.75, bias=1.5)
+    case("LRN", net)
     for mode in ("constant", "reflect", "edge"):
         net = Net(2, 3, 4, 5)
         net.add(

@@ -15,7 +15,19 @@ import onnxscript.optimizer
 from onnx import helper, numpy_helper
 from onnx_ir.passes.common import CommonSubexpressionEliminationPass
 
-from . import contrib, control_flow, dtypes, lower, onnx_file, onnx_types, operators, opsets, padding, shapes
+from . import (
+    contrib,
+    control_flow,
+    dtypes,
+    lower,
+    onnx_double,
+    onnx_file,
+    onnx_types,
+    operators,
+    opsets,
+    padding,
+    shapes,
+)
 from .errors import Errc, Error
 from .ir import FREE, Array, Attribute, Graph, Node, Value
 
@@ -121,10 +133,18 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
                 break
         return shapes.inferred(model)
     except Exception as error:  # all raise whatever their C++ or Python parts do
-        problems = onnx_types.problems(onnx.shape_inference.infer_shapes(model).graph)
+        problems = _problems_of(model)
         if problems:
             raise unsupported(problems) from error
         raise Error(Errc.BadModel, "ONNX shape inference", str(error).strip()) from error
+
+
+def _problems_of(model: onnx.ModelProto) -> list[str]:
+    """Types that the engine has not, of a model that may be beyond shape inference."""
+    try:
+        return onnx_types.problems(onnx.shape_inference.infer_shapes(model).graph)
+    except Exception:  # what is wrong with it was said before
+        return []
 
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -133,10 +153,15 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = onnx_ir.serde.deserialize_model(typed)
     with _silent(logging.getLogger("onnxscript")):
         for _ in range(2):  # what is folded once may let shapes be inferred, which lets more be folded
-            onnxscript.optimizer.fold_constants_ir(graph, onnx_shape_inference=True)
+            onnxscript.optimizer.fold_constants_ir(graph, onnx_shape_inference=True, should_fold=_foldable)
             CommonSubexpressionEliminationPass()(graph)
             onnxscript.optimizer.remove_unused_nodes(graph)
     return onnx_ir.serde.serialize_model(graph)
+
+
+def _foldable(node: onnx_ir.Node) -> bool | None:
+    """None leaves it to the optimizer, which asks ONNX's own reference."""
+    return False if node.op_type in {op.__name__ for op in onnx_double.CORRECTED} else None
 
 
 def _count_elements(graph: onnx.GraphProto) -> None:
