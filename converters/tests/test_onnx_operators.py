@@ -12,7 +12,7 @@ from networks import Array, in_double, ops
 from onnx import TensorProto, helper, numpy_helper
 from onnx_models import FLOAT, Model, same_answers, weights
 
-from coverslip import Errc, Error, onnx_reader, operators, opsets, passes
+from coverslip import Errc, Error, einsum, onnx_double, onnx_reader, operators, opsets, passes
 
 INT = TensorProto.INT64
 BOOL = TensorProto.BOOL
@@ -184,6 +184,70 @@ def test_dropout_that_trains_is_refused_and_its_mask_is_true_else(monkeypatch: p
     assert "Dropout 'Dropout_0': drops numbers at random" in refused(model.done(rank=2))
 
 
+def test_dropout_of_nothing_keeps_everything_even_when_it_trains() -> None:
+    model = Model(2, 3)
+    model.add("Dropout", model.constant(np.float32(0)), model.constant(np.array(True)))
+    model.add("Relu")
+    assert ops(onnx_reader.from_model(model.done(rank=2)))[-1] == "Relu"
+
+
+def test_whether_dropout_trains_may_be_left_to_the_input() -> None:
+    model = Model(2, 3)
+    model.inputs.append(value("trains", BOOL, []))
+    model.add("Dropout", model.constant(np.float32(0.5)), "trains")
+    assert ops(onnx_reader.from_model(model.done(rank=2))) == ["Dropout"]
+
+
+def test_a_batch_norm_that_trains_norms_by_the_statistics_of_its_batch() -> None:
+    model = Model(2, 3, 4, 5)
+    given = [model.constant(array) for array in (weights(3), weights(3) + 1, weights(3) - 1, np.abs(weights(3)))]
+    model.add("BatchNormalization", *given, outputs=3, training_mode=1, momentum=0.75, epsilon=0.01)
+    proto = model.done()
+    proto.graph.output.extend(value(f"{model.last}.{i}", shape=[3]) for i in (1, 2))
+    x: Array = np.random.default_rng(5).standard_normal((2, 3, 4, 5)).astype(np.float32)
+    wanted = list(onnx_double.run(proto, {"x": x}).values())
+    found = in_double(onnx_reader.from_model(proto), {"x": x})
+    assert len(found) == 3
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("equation", "shapes", "plain"),
+    [
+        ("...,...", [(2, 3), (3,)], ("ab,b->ab", [[], []])),
+        ("ij,ij->ij", [(2, 1), (1, 3)], ("i,j->ij", [[1], [0]])),
+        ("...ij,...jk->...ik", [(4, 1, 2, 3), (5, 3, 6)], ("aij,bjk->abik", [[1], []])),
+        ("...ij, jk", [(1, 2, 3), (1, 6)], ("aij,k->aik", [[], [0]])),
+        ("ij,jk->ik", [(2, 1), (1, 3)], None),
+        ("i...,i...->...", [(2, 1), (2, 1)], None),
+    ],
+)
+def test_equations_are_written_without_broadcasting(
+    equation: str, shapes: list[tuple[int, ...]], plain: tuple[str, list[list[int]]] | None
+) -> None:
+    made = einsum.without_broadcasting(equation, shapes)
+    assert made == plain
+    if plain is not None:
+        arrays = [weights(*shape) for shape in shapes]
+        squeezed = [np.squeeze(array, tuple(axes)) for array, axes in zip(arrays, plain[1], strict=True)]
+        np.testing.assert_allclose(np.einsum(plain[0], *squeezed), _product(equation, *arrays), rtol=1e-6)
+
+
+def _product(equation: str, *arrays: Array) -> Array:
+    made: Array = np.einsum(equation, *arrays)
+    return made
+
+
+def test_an_einsum_that_broadcasts_is_read() -> None:
+    model = Model(2, 1)
+    model.add("Einsum", model.constant(weights(1, 3)), equation="ij,...j->i...j")
+    graph = onnx_reader.from_model(model.done(rank=3))
+    x: Array = np.ones((2, 1), np.float32)
+    np.testing.assert_allclose(in_double(graph, {"x": x})[0][1, 0], weights(1, 3)[0])
+    assert graph.outputs[0].shape == (2, 1, 3)
+
+
 def test_constants_are_not_computed_where_onnxs_reference_is_wrong() -> None:
     model = Model(1, 5, 2, 2)
     fixed = model.add("LRN", x=model.constant(weights(1, 5, 2, 2)), size=3)
@@ -231,6 +295,18 @@ def test_float64_that_is_only_stored_becomes_float32() -> None:
     narrow = model.add("Cast", x="wide", to=FLOAT)
     model.add("Mul", narrow, x="Cast_1")
     assert same_answers(model.done(rank=2), 2, 3)[-1] == "Mul"
+
+
+def test_a_logarithm_of_a_sum_that_is_written_out_in_float64_is_one_operator_again() -> None:
+    model = Model(2, 3, 4)
+    model.add("Mul", model.constant(np.float32(200)))  # whose exponential no float32 holds
+    before = model.last
+    model.add("Cast", to=TensorProto.DOUBLE)
+    model.add("Exp")
+    model.add("ReduceSum", model.constant([1]), keepdims=0)
+    model.add("Log")
+    model.add("CastLike", before)
+    assert same_answers(model.done(rank=2), 2, 3, 4) == ["Mul", "ReduceLogSumExp"]
 
 
 def test_arithmetic_in_float64_and_types_that_the_engine_lacks_are_refused_by_name() -> None:

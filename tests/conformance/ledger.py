@@ -39,7 +39,8 @@ does. This page is made by `tests/conformance/ledger.py`, and a test holds it to
 
 Tier 1 is what image networks are made of: all of their operators on float32, int8, uint8, int32, int64 and bool. Tier 0
 are those that every network has: convolution, pooling, normalization, resizing and quantization on common types.
-Refused means an error when the model is converted or loaded, which names the operator and says what can be done.
+Refused means an error that names the operator and says what can be done, when the model is converted or loaded, or
+when it is run where an input decides.
 [refused.txt](../tests/conformance/refused.txt) lists all refused tests by reason.
 """
 

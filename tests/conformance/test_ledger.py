@@ -27,8 +27,8 @@ def test_the_ledger_is_fresh() -> None:
     assert ledger.refusals(results) == node_tests.REFUSED.read_text(encoding="ascii"), "ledger.py makes it anew"
 
 
-def test_of_the_tiers_only_training_and_doubles_are_refused() -> None:
+def test_of_the_tiers_only_dropout_that_trains_is_refused() -> None:
     results = node_tests.results()
     refused = {result.name: result.why for result in results if result.outcome == "refused"}
     named = {name: why for name, why in refused.items() if name in ledger.tiers()["Tier 1"]}
-    assert all("training" in why or "float64" in why for why in named.values()), named
+    assert all("Dropout" in why and "training" in why for why in named.values()), named

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from . import dtypes
-from .attributes import integer, integers, label, text
+from . import dtypes, einsum
+from .attributes import integer, integers, label, real, text
 from .errors import Errc, Error
 from .ir import FREE, Array, Graph, Node, Value
 
@@ -63,11 +63,16 @@ def run(graph: Graph, opset: int, known: frozenset[str]) -> None:
     graph.nodes = nodes
 
 
-def _dropout(node: Node, lowering: Lowering) -> list[Node]:
-    """Nothing is dropped when a network runs; the mask, if anything reads it, is true everywhere."""
+def _dropout(node: Node, lowering: Lowering) -> list[Node] | None:
+    """Nothing is dropped when a network runs; the mask, if anything reads it, is true everywhere.
+
+    Where the input decides whether it trains, the engine looks.
+    """
     if len(node.inputs) > 2 and node.inputs[2]:
         training, ratio = lowering.array(node, 2), lowering.array(node, 1)
         nothing = ratio is not None and not np.any(ratio)
+        if training is None and not nothing and node.op in lowering.known:
+            return None
         if (training is None or np.any(training)) and not nothing:
             text = "drops numbers at random, which only training does; set its training_mode to false"
             raise Error(Errc.Unsupported, label(node), text)
@@ -91,10 +96,56 @@ def _cast_like(node: Node, lowering: Lowering) -> list[Node] | None:
     return [Node("Cast", node.name, node.inputs[:1], node.outputs, {"to": dtypes.ONNX[wanted]})]
 
 
-def _batch_norm(node: Node, _: Lowering) -> None:
-    if not integer(node, "training_mode", 0):
-        for key in ("momentum", "training_mode"):
-            node.attributes.pop(key, None)
+def _batch_norm(node: Node, lowering: Lowering) -> list[Node] | None:
+    """Without what only training reads; one that keeps no statistics norms by those of the batch itself."""
+    if integer(node, "training_mode", 0):
+        return _batch_norm_of_batch(node, lowering)
+    for key in ("momentum", "training_mode"):
+        node.attributes.pop(key, None)
+    return None
+
+
+def _batch_norm_of_batch(node: Node, lowering: Lowering) -> list[Node] | None:
+    x, y = node.inputs[0], node.outputs[0]
+    shape = lowering.shape(x)
+    if shape is None or len(shape) < 2 or lowering.dtype(x) != "f32":
+        return None
+    axes = lowering.constant(node, "axes", np.array([axis for axis in range(len(shape)) if axis != 1], np.int64))
+    kept, centred, squared, mean, variance = (f"{y}.{what}" for what in ("kept", "centred", "squared", "mean", "var"))
+    made = [
+        Node("ReduceMean", kept, [x, axes], [kept], {"keepdims": 1}),
+        Node("Sub", centred, [x, kept], [centred]),
+        Node("Mul", squared, [centred, centred], [squared]),
+        Node("ReduceMean", variance, [squared, axes], [variance], {"keepdims": 0}),
+        Node("Squeeze", mean, [kept, axes], [mean]),
+        Node(node.op, node.name, [x, *node.inputs[1:3], mean, variance], [y], {"epsilon": real(node, "epsilon", 1e-5)}),
+    ]
+    momentum = real(node, "momentum", 0.9)
+    for running, before, now in zip(node.outputs[1:], node.inputs[3:5], (mean, variance), strict=False):
+        if running in lowering.read:
+            parts = [(before, momentum, f"{running}.before"), (now, 1 - momentum, f"{running}.now")]
+            for value, factor, part in parts:
+                share = lowering.constant(node, f"{part}.share", np.array(factor, np.float32))
+                made.append(Node("Mul", part, [value, share], [part]))
+            made.append(Node("Add", running, [part for _, _, part in parts], [running]))
+    return made
+
+
+def _einsum(node: Node, lowering: Lowering) -> list[Node] | None:
+    """With a letter for each axis, of one size wherever it stands: so its shape can be inferred."""
+    shapes = [lowering.shape(name) for name in node.inputs]
+    known = [shape for shape in shapes if shape is not None]
+    plain = einsum.without_broadcasting(text(node, "equation", ""), known) if len(known) == len(shapes) else None
+    if plain is None:
+        return None
+    equation, single = plain
+    made, given = [], list(node.inputs)
+    for i, axes in enumerate(single):
+        if axes:
+            given[i] = f"{node.outputs[0]}.operand{i}"
+            held = lowering.constant(node, f"axes{i}", np.array(axes, np.int64))
+            made.append(Node("Squeeze", given[i], [node.inputs[i], held], [given[i]]))
+    return [*made, Node(node.op, node.name, given, list(node.outputs), {"equation": equation})]
 
 
 def _grid_sample(node: Node, _: Lowering) -> None:
@@ -241,11 +292,12 @@ def _changing(rule: Callable[[Node, Lowering], None]) -> Rule:
 _REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Min", "Prod", "Sum", "SumSquare")
 
 _RULES: dict[str, Rule] = {
-    "BatchNormalization": _changing(_batch_norm),
+    "BatchNormalization": _batch_norm,
     "Cast": _changing(_cast),
     "CastLike": _cast_like,
     "Div": _divide,
     "Dropout": _dropout,
+    "Einsum": _einsum,
     "GridSample": _changing(_grid_sample),
     "GroupNormalization": _changing(_group_norm),
     "MeanVarianceNormalization": _changing(_mean_variance),

@@ -50,6 +50,7 @@ def from_model(model: onnx.ModelProto, shapes_wanted: Shapes | None = None) -> G
     fix_inputs(model.graph, shapes_wanted or {})
     known = operators.known() | lower.HANDLED
     simple = _simplified(opsets.prepared(contrib.written_out(model), known))
+    onnx_types.join_sums(simple.graph)
     problems = onnx_types.problems(simple.graph)
     onnx_types.narrow(simple.graph)
     graph = _import(simple.graph, problems)

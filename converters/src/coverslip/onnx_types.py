@@ -4,13 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from . import dtypes
 from .ir import Array
 
 _STORES = ("Cast", "CastLike", "Constant", "Identity")
 """Operators that may touch float64: they store it or turn it into something else, but do not compute."""
+
+_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+
+_LOG_SUM_EXP = ("Log", "ReduceSum", "Exp", "Cast")
+"""How ONNX defines ReduceLogSumExp since opset 28, from its end to its beginning, in float64."""
+
+
+def join_sums(graph: onnx.GraphProto) -> None:
+    """Makes one operator again of each ReduceLogSumExp that is written out in float64, which that has no need of."""
+    types, makers = _types(graph), {name: node for node in graph.node for name in node.output}
+    for end in graph.node:
+        chain, name = [], end.input[0] if end.op_type in ("Cast", "CastLike") else ""
+        for op in _LOG_SUM_EXP:
+            if name not in makers or makers[name].op_type != op:
+                break
+            chain.append(makers[name])
+            name = chain[-1].input[0]
+        narrow = types.get(name) in _FLOATS and types.get(name) == types.get(end.output[0])
+        if narrow and len(chain) == len(_LOG_SUM_EXP) and types.get(chain[-1].output[0]) == TensorProto.DOUBLE:
+            joined = helper.make_node("ReduceLogSumExp", [name, *chain[1].input[1:]], list(end.output), end.name)
+            joined.attribute.extend(chain[1].attribute)
+            end.CopyFrom(joined)
+    _drop_unread(graph)
+
+
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    """Takes out the nodes in float64 that nothing reads any more."""
+    double = {name for name, kind in _types(graph).items() if kind == TensorProto.DOUBLE}
+    read = {value.name for value in graph.output}
+    for node in reversed(list(graph.node)):
+        if read.isdisjoint(node.output) and double.issuperset(node.output):
+            graph.node.remove(node)
+        else:
+            read.update(node.input)
 
 
 def problems(graph: onnx.GraphProto) -> list[str]:
