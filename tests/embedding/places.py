@@ -34,6 +34,18 @@ def run(
     return text
 
 
+def shared_library(prefix: Path) -> Path:
+    """libcoverslip.so, where coverslip is installed."""
+    return next(prefix.glob("**/libcoverslip.so"))
+
+
+def pkg_config(prefix: Path, *asked: str) -> list[str]:
+    """What pkg-config says of an installed coverslip; with --static, the archive by its name."""
+    folder = next(prefix.glob("**/pkgconfig"))
+    words = run("pkg-config", *asked, "coverslip", variables={"PKG_CONFIG_PATH": str(folder)}).split()
+    return ["-l:libcoverslip.a" if word == "-lcoverslip" and "--static" in asked else word for word in words]
+
+
 def cached(name: str) -> str:
     """A variable of the CMake cache of build/release."""
     for line in (RELEASE / "CMakeCache.txt").read_text(encoding="utf-8").splitlines():

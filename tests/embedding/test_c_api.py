@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from places import CC, HERE, run
+from places import CC, HERE, pkg_config, run, shared_library
 
 import coverslip
 from coverslip.ir import Graph
@@ -66,7 +66,7 @@ class Library:
 
 @pytest.fixture(scope="session")
 def library(prefix: Path) -> Library:
-    return Library(next(prefix.glob("**/libcoverslip.so")))
+    return Library(shared_library(prefix))
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["static", "shared"])
@@ -74,12 +74,8 @@ def test_a_c99_program_uses_all_of_it(tmp_path: Path, prefix: Path, graphs: Grap
     models = [tmp_path / f"{name}.slip" for name in ("classifier", "free", "two_by_two")]
     for path in models:
         write(graphs[path.stem](), path)
-    program, pkg_config = tmp_path / "program", {"PKG_CONFIG_PATH": str(next(prefix.glob("**/pkgconfig")))}
-    asked = ["--cflags", "--libs"] if shared else ["--cflags", "--libs", "--static"]
-    flags = run("pkg-config", *asked, "coverslip", variables=pkg_config).split()
-    if not shared:
-        flags = ["-l:libcoverslip.a" if flag == "-lcoverslip" else flag for flag in flags]
-    folder = next(prefix.glob("**/libcoverslip.so")).parent
+    program, folder = tmp_path / "program", shared_library(prefix).parent
+    flags = pkg_config(prefix, "--cflags", "--libs", *([] if shared else ["--static"]))
     warnings = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
     run(CC, *warnings, HERE / "c_api_test.c", *flags, f"-Wl,-rpath,{folder}:{folder}/coverslip", "-o", program)
     assert run(program, *models) == "passed\n"

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from places import CXX, HERE, NEWER, RELEASE, ROOT, cached, run
+from places import CXX, HERE, NEWER, RELEASE, ROOT, cached, pkg_config, run, shared_library
 
 OUTSIDE = HERE / "outside"
 ANSWER = "platelet"  # of the classifier for zeros
@@ -78,21 +78,14 @@ def test_find_package_misses_a_highway_that_was_installed_with_it(tmp_path: Path
 
 
 def test_pkg_config_names_the_flags(tmp_path: Path, prefix: Path, model: Path) -> None:
-    def ask(*words: str) -> list[str]:
-        return run(
-            "pkg-config", *words, "coverslip", variables={"PKG_CONFIG_PATH": str(next(prefix.glob("**/pkgconfig")))}
-        ).split()
-
-    library = ask("--variable=libdir")[0]
-    flags = ask("--cflags")
+    library = pkg_config(prefix, "--variable=libdir")[0]
+    flags = pkg_config(prefix, "--cflags")
     newer, program = tmp_path / "newer.o", tmp_path / "program"
     run(CXX, "-std=c++20", "-O1", *STRICT, *NEWER.split(), *flags, "-c", OUTSIDE / "newer.cpp", "-o", newer)
     command = [CXX, "-std=c++20", "-O1", *STRICT, *flags, str(newer), str(OUTSIDE / "main.cpp"), "-o", str(program)]
-    run(*command, *ask("--libs"), f"-Wl,-rpath,{library}")
+    run(*command, *pkg_config(prefix, "--libs"), f"-Wl,-rpath,{library}")
     answers(program, model)
-    # Statically: the archive by its name, and what --static adds.
-    static = [f"-l:lib{flag[2:]}.a" if flag == "-lcoverslip" else flag for flag in ask("--libs", "--static")]
-    run(*command, *static, f"-Wl,-rpath,{library}/coverslip")
+    run(*command, *pkg_config(prefix, "--libs", "--static"), f"-Wl,-rpath,{library}/coverslip")
     answers(program, model)
     assert "libcoverslip.so" not in run("ldd", program)
 
@@ -128,7 +121,7 @@ def test_the_static_library_offers_no_inline_function(prefix: Path) -> None:
 
 
 def test_the_shared_library_exports_the_two_apis_alone(prefix: Path) -> None:
-    library = next(prefix.glob("**/libcoverslip.so"))
+    library = shared_library(prefix)
     exported = [line.split(" ", 2)[2] for line in run("nm", "-D", "--demangle", "--defined-only", library).splitlines()]
     api = re.compile(r"coverslip_[a-z]|coverslip::v0::|(typeinfo|typeinfo name|vtable) for coverslip::v0::Error$")
     assert [name for name in exported if not api.match(name)] == []

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from places import CC, CXX, ROOT, run
+from places import CC, CXX, ROOT, run, shared_library
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCKS = BLOCK.findall((ROOT / "docs" / "EMBEDDING.md").read_text(encoding="utf-8"))
@@ -19,7 +19,7 @@ def blocks(language: str) -> list[str]:
 
 
 def flags(prefix: Path) -> list[str]:
-    library = next(prefix.glob("**/libcoverslip.so")).parent
+    library = shared_library(prefix).parent
     return [f"-I{prefix}/include", f"-L{library}", f"-Wl,-rpath,{library}", "-lcoverslip"]
 
 
@@ -54,7 +54,7 @@ def test_c_runs(tmp_path: Path, prefix: Path, model: Path) -> None:
 
 
 def test_python_runs(prefix: Path, model: Path) -> None:
-    library = next(prefix.glob("**/libcoverslip.so")).parent
+    library = shared_library(prefix).parent
     run(sys.executable, "-c", blocks("python")[0], cwd=model.parent, variables={"LD_LIBRARY_PATH": str(library)})
 
 
