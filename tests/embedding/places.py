@@ -52,3 +52,8 @@ def cached(name: str) -> str:
         if line.startswith(f"{name}:"):
             return line.split("=", 1)[1]
     return ""
+
+
+def cached_folders(*names: str) -> list[Path]:
+    """Those of such variables that name a folder which is there."""
+    return [Path(value) for name in names if (value := cached(name)) and Path(value).is_dir()]

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from places import CXX, HERE, NEWER, RELEASE, ROOT, cached, pkg_config, run, shared_library
+from places import CXX, HERE, NEWER, RELEASE, ROOT, cached, cached_folders, pkg_config, run, shared_library
 
 OUTSIDE = HERE / "outside"
 ANSWER = "platelet"  # of the classifier for zeros
@@ -176,14 +176,13 @@ def by_hand(folder: Path) -> list[str]:
 
 
 def where_highway_is() -> dict[str, str]:
-    """Variables by which a compiler finds the private Highway; where the system has one, they are empty."""
+    """Variables by which a compiler finds Highway and stb: of get_debs.sh, or fetched by CMake, or the system's."""
     usr = third_party() / "usr"
-    libraries = [str(path) for path in usr.glob("lib/*") if path.is_dir()]
-    return {
-        "CPLUS_INCLUDE_PATH": f"{usr}/include:{usr}/include/stb",
-        "LIBRARY_PATH": ":".join(libraries),
-        "LD_LIBRARY_PATH": ":".join(libraries),
-    }
+    others = cached_folders("highway_SOURCE_DIR", "stb_SOURCE_DIR", "COVERSLIP_STB_SYSTEM")
+    headers = [usr / "include", usr / "include" / "stb", *others]
+    libraries = [*usr.glob("lib/*"), *cached_folders("highway_BINARY_DIR")]
+    found = {"CPLUS_INCLUDE_PATH": headers, "LIBRARY_PATH": libraries, "LD_LIBRARY_PATH": libraries}
+    return {name: ":".join(map(str, folders)) for name, folders in found.items()}
 
 
 def test_the_headers_alone_make_a_program(tmp_path: Path, model: Path) -> None:
