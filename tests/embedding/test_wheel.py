@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -75,6 +76,19 @@ def test_a_wheel_carries_its_libraries(tmp_path: Path, prefix: Path, model: Path
     python = new_environment(tmp_path / "environment")
     pip(python, "install", "--no-deps", wheel, "numpy")
     check_module(python, model)
+
+
+def test_a_wheel_that_cannot_be_repaired_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    setuptools = pytest.importorskip("setuptools")
+    monkeypatch.setattr(setuptools, "setup", lambda **_: None)
+    made = runpy.run_path(str(ROOT / "converters" / "setup.py"))
+    monkeypatch.setattr(made["bdist_wheel"], "run", lambda _: None)
+    command = made["CarryLibraries"](setuptools.Distribution())
+    command.dist_dir = str(tmp_path)
+    wheel = tmp_path / "coverslip-1-py3-none-any.whl"
+    wheel.write_bytes(b"no wheel that could be repaired")
+    command.run()
+    assert list(tmp_path.iterdir()) == [wheel]
 
 
 @pytest.mark.slow
