@@ -31,7 +31,10 @@ def new_environment(folder: Path) -> Path:
 
 
 def pip(python: Path | str, *arguments: str | Path, variables: dict[str, str] | None = None) -> None:
-    run(python, "-m", "pip", "--disable-pip-version-check", *arguments, variables=variables)
+    """Runs pip, which takes the versions that the project was tested with; those that build a wheel too."""
+    tested = str(ROOT / "third_party" / "wheel.txt")
+    pinned = {"PIP_CONSTRAINT": tested, "PIP_BUILD_CONSTRAINT": tested}
+    run(python, "-m", "pip", "--disable-pip-version-check", *arguments, variables=pinned | (variables or {}))
 
 
 def carried() -> list[str]:
