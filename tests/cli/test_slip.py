@@ -324,7 +324,7 @@ def test_each_kind_of_error_has_its_exit_code(verb: str, save: Save, graphs: Gra
 def test_the_least_memory_that_an_error_names_is_enough_and_changes_no_bit(
     save: Save, graphs: Graphs, tmp_path: Path
 ) -> None:
-    path = save(graphs["endless"](layers=4))
+    path = save(graphs["row"](layers=4))
     whole = slip("info", path, "--threads", "1", "--json").json()["memory"]["peak"]
     refused = slip("run", path, "--threads", "1", "--max-memory", "1k")
     least = re.search(r"at least (\d+) bytes", refused.err)

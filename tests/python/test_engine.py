@@ -236,7 +236,7 @@ def test_threads_may_share_a_model(model: coverslip.Model) -> None:
 
 
 def test_a_run_leaves_other_threads_of_python_alone(save: Save, graphs: Graphs) -> None:
-    model = coverslip.load(save(graphs["endless"](layers=8)), threads=1)
+    model = coverslip.load(save(graphs["row"](layers=8)), threads=1)
     x = np.zeros((1, 64, 256, 256), np.float32)
     worker = threading.Thread(target=model, args=(x,))
     worker.start()
@@ -249,15 +249,14 @@ def test_a_run_leaves_other_threads_of_python_alone(save: Save, graphs: Graphs) 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends itself a signal")
 def test_an_interrupt_stops_a_long_run(save: Save, graphs: Graphs) -> None:
-    model = coverslip.load(save(graphs["endless"]()))
-    predicted = sum(step.predicted_ms for step in model.steps()) / 1000
-    assert predicted > 2
+    model = coverslip.load(save(graphs["endless"]()), threads=2)
+    predicted = sum(step.predicted_ms for step in model.steps()) / 1000  # on one core
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     start = time.monotonic()
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         model(np.zeros((1, 64, 256, 256), np.float32))
-    assert time.monotonic() - start < predicted / 2
+    assert time.monotonic() - start < predicted / 10
     assert model.memory().peak > 0  # it can be used again
 
 
