@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from pathlib import Path
 
@@ -66,11 +65,15 @@ def test_cmake_builds(tmp_path: Path, prefix: Path, model: Path) -> None:
     assert "x: f32 1x3x8x8" in run("build/program", cwd=model.parent)
 
 
-def test_the_commands_are_those_that_work(tmp_path: Path, prefix: Path, model: Path) -> None:
-    install, pkg_config = blocks("sh")
-    assert [shlex.split(line)[:2] for line in install.splitlines()] == [["cmake", "--preset"], ["cmake", "--install"]]
+def test_the_commands_build_install_and_link(tmp_path: Path, prefix: Path, model: Path) -> None:
+    installing, linking = blocks("sh")
+    build, install = installing.splitlines()
+    configure, compile_all = build.split(" && ")
+    run("sh", "-euc", configure.replace("cmake", "cmake -N", 1), cwd=ROOT)  # -N, -n: ./dev build did it
+    run("sh", "-euc", f"{compile_all} -- -n", cwd=ROOT)
+    opt = tmp_path / "opt"
+    run("sh", "-euc", install.replace("/opt/coverslip", str(opt)), cwd=ROOT)
     (tmp_path / "program.cpp").write_text(blocks("cpp")[0], encoding="utf-8")
-    folder = next(prefix.glob("**/pkgconfig")).parent
-    script = pkg_config.replace("/opt/coverslip/lib", str(folder)).replace("g++", CXX)
+    script = linking.replace("/opt/coverslip/lib", str(shared_library(opt).parent)).replace("g++", CXX)
     run("sh", "-euc", script, cwd=tmp_path)
     assert "x: f32 1x3x8x8" in run("./program", cwd=model.parent)
