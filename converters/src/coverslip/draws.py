@@ -62,7 +62,7 @@ def pixel_range(graph: Graph) -> tuple[float, float]:
     """What the first input's numbers lie between."""
     value, preprocess = graph.inputs[0], graph.preprocess
     if value.dtype not in ("f32", "f16", "bf16"):
-        return 0.0, 256.0 if value.dtype == "u8" else 10.0
+        return {"u8": (0.0, 256.0), "i8": (-128.0, 128.0)}.get(value.dtype, (0.0, 10.0))
     if preprocess is None:
         return (0.0, 1.0) if channel_axis(value) is not None else (-1.0, 1.0)
     ends = []

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from . import onnx_double, reference
+from . import onnx_double, reference, steps
 from .draws import Draw, Feeds, draws, golden_case
 from .errors import Disagreement, Errc, Error
 from .ir import Array, GoldenCase, Graph
@@ -24,12 +24,6 @@ CLOSE = 1e-4
 
 COARSE = {"f16": 16 * 2.0**-11, "bf16": 16 * 2.0**-8}
 """The same where values between the nodes are rounded to 16 bits: some of their last places."""
-
-QUANTIZED = 16 * 2.0**-8
-"""The same where numbers are rounded to 8 bits: rounding one otherwise by a step moves those behind it."""
-
-ONE_STEP = 1.001
-"""Of an output's scale, and what float32 makes of it."""
 
 _QUANTIZED = ("DynamicQuantizeLinear", "QuantizeLinear", "QLinearConv", "QLinearMatMul")
 
@@ -80,18 +74,6 @@ def is_quantized(graph: Graph) -> bool:
     return any(node.op in _QUANTIZED for node in graph.nodes)
 
 
-def _steps(graph: Graph) -> dict[str, float]:
-    """By how much an output changes at least, where it is rounded or comes from what is; else 0."""
-    makers = {name: node for node in graph.nodes for name in node.outputs}
-    steps = {}
-    for output in graph.outputs:
-        maker = makers.get(output.name)
-        scale = graph.constants.get(maker.inputs[1]) if maker and maker.op == "DequantizeLinear" else None
-        whole = 1.0 if maker is not None and maker.op in _QUANTIZED else 0.0
-        steps[output.name] = whole if scale is None else float(scale.max())
-    return steps
-
-
 def _reference_runner(model: onnx.ModelProto) -> Run:
     return lambda feeds: onnx_double.run(model, feeds, double=False)
 
@@ -128,9 +110,7 @@ class Answers:
         self.left_out: list[str] = []  # draws that the source cannot run, though its free dimensions allow them
         self._graph, self._exact, self._source = graph, exact, []
         self._close = max([CLOSE, *(COARSE.get(value.dtype, 0.0) for value in [*graph.inputs, *graph.values.values()])])
-        if is_quantized(graph):
-            self._close = max(self._close, QUANTIZED)
-        self._steps = _steps(graph)
+        self._steps = steps.of_outputs(graph)
         for draw in draws(graph, self.case):
             try:
                 self._source.append(source(draw.feeds))
@@ -173,8 +153,9 @@ class Answers:
             return None
         largest = max((abs(value) for _, _, value in self.case.samples), default=1.0)
         allowed = max(ENGINE, self._close)
-        step = ONE_STEP * max(self._steps.values()) / max(largest, 1.0)
-        self.case.tolerance = max(allowed * min(largest, 1.0), step, SMALLEST)  # the file's rule scales what is above 1
+        step = max(self._steps.values())
+        allowed = max(allowed * min(largest, 1.0), SMALLEST)
+        self.case.tolerance = allowed + step / max(largest, 1.0)  # the file's rule scales what is above 1
         return self.case
 
     def _check(self, i: int, draw: Draw, name: str, answer: Array, against: str, close: float) -> Difference:
@@ -186,7 +167,7 @@ class Answers:
             return Difference(name, against, 0.0, 0.0)
         a, b = np.asarray(expected, np.float64), np.asarray(answer, np.float64)
         difference = Difference(name, against, _largest(a, b), float(np.nan_to_num(np.abs(a), posinf=0.0).max()))
-        if difference.relative <= close or difference.largest <= ONE_STEP * self._steps[name]:
+        if difference.relative <= close or difference.largest <= close * difference.scale + self._steps[name]:
             return difference
         exact = self._exactly(draw, name)
         finite = exact is not None and np.isfinite(difference.largest)
