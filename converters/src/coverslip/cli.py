@@ -55,11 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     convert = commands.add_parser(
         "convert",
-        help="ONNX, Keras or PyTorch in, .slip out",
+        help="ONNX, Keras, TensorFlow Lite or PyTorch in, .slip out",
         epilog="exit codes: 0 ok, 1 usage, 2 bad model or input, 3 unsupported, 4 I/O, 5 memory, 6 verification failed",
     )
     add = convert.add_argument
-    add("source", metavar="IN", help="an .onnx, .keras or .h5 file, or PyTorch's .pt2 or .pt")
+    add("source", metavar="IN", help="an .onnx, .keras, .h5 or .tflite file, or PyTorch's .pt2 or .pt")
     add("-o", "--output", metavar="OUT.slip", required=True)
     add(
         "--shape",

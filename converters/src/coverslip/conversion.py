@@ -16,8 +16,20 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 
-from . import engine, keras_reader, onnx_double, onnx_reader, passes, preprocessing, reference, torch_reader, writer
-from .draws import Feeds
+from . import (
+    engine,
+    keras_reader,
+    onnx_double,
+    onnx_reader,
+    passes,
+    preprocessing,
+    reference,
+    tflite_check,
+    tflite_reader,
+    torch_reader,
+    writer,
+)
+from .draws import Draw, Feeds
 from .dtypes import NUMPY
 from .edit import copied
 from .errors import Disagreement, Errc, Error
@@ -31,6 +43,7 @@ Shape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
 PRECISIONS = ("float32", "float16", "bfloat16", "dynamic", "int8", "mixed")
 MAX_ELEMENTS = 1 << 30
 KERAS = (".keras", ".h5", ".hdf5")
+TFLITE = ".tflite"
 
 
 @dataclass
@@ -105,6 +118,7 @@ class _Original:
     model: onnx.ModelProto  # for onnxruntime
     exact: Run  # in double precision
     own: Run | None = None  # of PyTorch, where that made it
+    each: Callable[[Draw], Difference] | None = None  # compares each operator with the format's own runtime
 
 
 def _read(source: Path, options: Options) -> tuple[Graph, _Original]:
@@ -116,13 +130,22 @@ def _read(source: Path, options: Options) -> tuple[Graph, _Original]:
         return graph, _Original(
             "the import before its passes", to_onnx(graph), lambda x: reference.run(before, dict(x))
         )
+    if source.suffix.lower() == TFLITE:
+        imported = tflite_reader.read(source, shapes)
+        graph = copied(imported.graph)
+        return graph, _Original(
+            "the import before its passes",
+            to_onnx(graph),
+            lambda x: reference.run(imported.graph, dict(x)),
+            each=lambda draw: tflite_check.check(imported, source, draw),
+        )
     if source.suffix.lower() in torch_reader.SUFFIXES:
         options.progress("exporting by torch")
         model, run = torch_reader.read(source, shapes)
         graph = onnx_reader.from_model(model, shapes)
         return graph, _Original("its source", model, lambda feeds: onnx_double.run(model, feeds), run)
     if source.suffix.lower() != ".onnx":
-        found = f"ends in '{source.suffix}', expected .onnx, {', '.join((*KERAS, *torch_reader.SUFFIXES))}"
+        found = f"ends in '{source.suffix}', expected .onnx, {', '.join((*KERAS, TFLITE, *torch_reader.SUFFIXES))}"
         raise Error(Errc.BadInput, str(source), found)
     graph, model = onnx_reader.read(source, shapes)
     return graph, _Original("its source", model, lambda feeds: onnx_double.run(model, feeds))
@@ -208,14 +231,31 @@ def _verify(graph: Graph, original: _Original, report: Report, options: Options)
     if found is None:
         return None
     how, answers = found
+    each = _each(original, answers, report, options)
     report.warnings += [f"the source does not run on {what}: that was not compared" for what in answers.left_out]
     options.progress("comparing the converted network")
-    report.differences += _differences(graph, answers, report)
+    compared = _differences(graph, answers, report)
+    report.differences += compared
     options.progress("computing the golden case in double precision")
     graph.golden = answers.golden()
-    if report.differences or engine.loader() is not None:
-        report.verified = f"yes, against {original.what} in {how}"
+    if compared or engine.loader() is not None:
+        report.verified = f"yes, against {original.what} in {how}{each}"
     return answers
+
+
+def _each(original: _Original, answers: Answers, report: Report, options: Options) -> str:
+    """Compares each operator with the format's own runtime, where there is one; what to say of it."""
+    if original.each is None:
+        return ""
+    options.progress("comparing each operator with LiteRT")
+    try:
+        report.differences += [original.each(draw) for draw in answers.draws[:2]]
+        return ", each operator against LiteRT"
+    except Disagreement:
+        raise
+    except Error as error:
+        report.warnings.append(f"not compared with {error}")
+        return ""
 
 
 def _differences(graph: Graph, answers: Answers, report: Report) -> list[Difference]:
