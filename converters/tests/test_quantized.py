@@ -163,14 +163,14 @@ def test_limits_behind_a_convolution_are_limits_of_its_integers(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("scale", "sums"), [(2.0**-10, 307), (0.5, None)])
-def test_a_bias_in_floats_becomes_one_in_integers_unless_these_are_too_coarse(
+def test_a_bias_in_floats_becomes_one_in_integers_or_is_added_where_these_are_too_coarse(
     scale: float, sums: int | None, tmp_path: Path
 ) -> None:
     net = Net(1, 1, 2, dtype="u8")
     dequantized(net, scale, 0)
     net.add("Conv", stored(net, [[[1]]], [1.0]), net.constant([0.3]))
     rounded(net, 0.1, 0)
-    graph = simplified(done(net), ["QLinearConv"] if sums else ["DequantizeLinear", "Conv", "QuantizeLinear"])
+    graph = simplified(done(net), ["QLinearConv"] if sums else ["ConvInteger", "Cast", "Mul", "Add", "QuantizeLinear"])
     assert run(graph, [0, 1], tmp_path).reshape(-1).tolist() == [3, 3 if sums else 8]
     if sums:
         assert graph.constants[graph.nodes[0].inputs[8]].tolist() == [sums]  # of 0.3 * 1024 = 307.2
@@ -243,13 +243,44 @@ def test_parts_on_other_scales_are_rounded_before_they_are_joined(tmp_path: Path
     assert run(graph, [1, 2, 3, 4], tmp_path).tolist() == before.tolist() == [[2, 3, 4, 6, 0, 1, 2, 2, 1, 250]]
 
 
-def test_a_value_that_is_also_needed_in_floats_stays_so() -> None:
-    net = Net(1, 1, 8, dtype="u8")
+def test_sums_that_are_also_needed_in_floats_are_made_floats(tmp_path: Path) -> None:
+    net = Net(1, 1, 3, dtype="u8")
     dequantized(net, 0.5, 10)
-    product = net.add("Conv", stored(net, [[[2]]], [1.0]))
+    product = net.add("Conv", stored(net, [[[3]]], [0.25]))
     graph = done(net, product, rounded(net, 1.0, 0))
     passes.run(graph)
-    assert ops(graph) == ["DequantizeLinear", "Conv", "QuantizeLinear"]
+    assert ops(graph) == ["ConvInteger", "Cast", "Mul", "QuantizeLinear"]
+    found = in_double(graph, fed(graph, [10, 11, 50]))  # 0, 3 and 120 times an eighth
+    assert [array.reshape(-1).tolist() for array in found] == [[0, 0.375, 15], [0, 0, 15]]
+
+
+@pytest.mark.parametrize("op", ["MatMul", "Gemm"])
+def test_products_that_nothing_rounds_are_sums_of_integers(op: str, tmp_path: Path) -> None:
+    net = Net(2, 2, dtype="i8")
+    dequantized(net, 0.5, 1, np.int8)
+    if op == "MatMul":
+        net.add("MatMul", stored(net, [[1, 2], [3, 4]], [1.0, 2.0], axis=1))
+        net.add("Add", net.constant([10.0, 20.0]))
+    else:
+        weights = stored(net, [[2, 6], [4, 8]], [0.25, 0.5], axis=0)
+        net.add("Gemm", weights, net.constant([5.0, 10.0]), transB=1, alpha=2.0, beta=2.0)
+    graph = simplified(done(net), ["MatMulInteger", "Cast", "Mul", "Add"])
+    # Of 1, 2 and -1, 0: 7, 10 and -1, -2, times a half and 1; the Gemm's numbers are the same.
+    assert run(graph, [[2, 3], [0, 1]], tmp_path, np.int8).tolist() == [[13.5, 30], [9.5, 18]]
+
+
+def test_channels_with_scales_of_their_own_lend_them_to_weights(tmp_path: Path) -> None:
+    net = Net(1, 2, 2, dtype="u8")
+    scales = [net.constant([0.5, 4.0]), net.constant([3, 3], np.uint8)]
+    net.add("DequantizeLinear", *scales, axis=1)
+    weights = stored(net, [[[2]], [[-1]], [[5]], [[10]]], [1.0, 1.0, 0.25, 0.5])
+    net.add("Conv", weights, net.constant([0.5, 0.0, -3.0, 20.0]), group=2)
+    net.add("Relu")
+    net.add("QuantizeLinear", net.constant([1.0, 0.5, 2.5, 5.0]), net.constant([7] * 4, np.uint8), axis=1)
+    graph = simplified(done(net), ["QLinearConv", "Clip"])
+    # Of 0.5, -0.5 and of 4, 8: 1.5, -0.5 and -0.5, 0.5; 2, 7 and 40, 60; above 0, and in steps of the channel.
+    expected = [[9, 7], [7, 8], [8, 10], [15, 19]]
+    assert run(graph, [4, 2, 4, 5], tmp_path)[0].tolist() == expected
 
 
 S, Z, T, U = np.float32(0.05), np.uint8(120), np.float32(0.03), np.uint8(100)

@@ -61,8 +61,20 @@ class Weights:
     axis: int
 
     def along(self, axis: int) -> bool:
-        """Whether scales lie along no other axis."""
-        return self.scale.size == 1 or self.axis == axis % self.integers.ndim
+        """Whether scales lie along no other axis, and sums for each place along it fit into 32 bits."""
+        size = np.abs(self.integers.astype(np.int64)) + 128
+        sums = size.sum(axis=tuple(i for i in range(size.ndim) if i != axis % size.ndim)) * 256
+        return (self.scale.size == 1 or self.axis == axis % self.integers.ndim) and sums.max(initial=0) < 2**31
+
+    def transposed(self) -> Weights:
+        """The same matrix with its axes exchanged."""
+        return Weights(self.integers.T.copy(), self.scale, self.zero, 1 - self.axis)
+
+    def scaled(self, factors: npt.NDArray[np.float64]) -> Weights:
+        """The same integers standing for others, by one factor for all or one for each place along the axis."""
+        count = self.integers.shape[self.axis] if factors.size > 1 else self.scale.size
+        scale = np.broadcast_to(self.scale.reshape(-1), (count,)) * factors
+        return Weights(self.integers, scale.astype(np.float32), np.resize(self.zero, scale.shape), self.axis)
 
 
 class Quantized(Matcher):
@@ -90,6 +102,21 @@ class Quantized(Matcher):
             return None
         dtype = "i8" if zero.dtype == np.int8 else "u8"
         return Grid(float(scale.reshape(-1)[0]), int(zero.reshape(-1)[0]), dtype)
+
+    def channels(self, node: Node | None, op: str) -> tuple[Grid, npt.NDArray[np.float64]] | None:
+        """The same where each channel has a scale: as if all were 1, and those scales."""
+        if node is None or node.op != op or not reference_quantized.plain(node) or integer(node, "axis", 1) != 1:
+            return None
+        scale, zero = self.constant(node.inputs[1]), self.constant(node.inputs[2]) if len(node.inputs) > 2 else None
+        if scale is None or zero is None or scale.ndim != 1 or scale.dtype != np.float32:
+            return None
+        if (
+            zero.dtype not in (np.int8, np.uint8)
+            or np.unique(zero).size != 1
+            or not np.all((scale > 0) & (scale < np.inf))
+        ):
+            return None
+        return Grid(1.0, int(zero[0]), "i8" if zero.dtype == np.int8 else "u8"), scale.astype(np.float64)
 
     def integers(self, value: str) -> tuple[str, Grid] | None:
         """The integers that were made a float value."""

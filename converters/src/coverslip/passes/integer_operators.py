@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from .. import reference_quantized
 from ..attributes import integer, real
 from ..ir import Graph, Node
 from .grids import Grid, Quantized, Weights
@@ -14,6 +16,9 @@ COARSEST = 1 / 64
 """A bias is rounded to what integer sums count in, which may be this part of a step of the output at most."""
 
 _FLOAT = 1e-6  # relative; the file rounded scales and biases to float32
+
+WINDOW = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
+"""Attributes that a convolution of integers keeps."""
 
 
 def run(graph: Graph) -> bool:
@@ -32,6 +37,7 @@ class _Output:
 
     nodes: list[Node]
     grid: Grid
+    scales: npt.NDArray[np.float64]  # one, or one for each channel, where the grid's own is 1
     low: int
     high: int
 
@@ -54,28 +60,53 @@ def _output(quantized: Quantized, node: Node) -> _Output | None:
         low, high = min(max(low, least), most), min(max(high, least), most)
         nodes.append(user)
         value = user.outputs[0]
-    rounding = quantized.rounding(value)
-    if rounding is None:
+    return None if user is None else _rounding(quantized, [*nodes, user], low, high)
+
+
+def _rounding(quantized: Quantized, nodes: list[Node], low: float, high: float) -> _Output | None:
+    """What the last node rounds to, if all channels have the same integers as limits."""
+    grid = quantized.grid(nodes[-1], "QuantizeLinear")
+    scales = None if grid is None else np.array([grid.scale])
+    if grid is None or scales is None:
+        found = quantized.channels(nodes[-1], "QuantizeLinear")
+        if found is None:
+            return None
+        grid, scales = found
+    zero = grid.integer(grid.zero)
+    limits = [reference_quantized.rounded(np.full(scales.shape, limit), scales, zero) for limit in (low, high)]
+    if any(np.unique(limit).size != 1 for limit in limits):
         return None
-    last, grid = rounding
-    return _Output([*nodes, last], grid, grid.of(low), grid.of(high))
+    return _Output(nodes, grid, scales, int(limits[0][0]), int(limits[1][0]))
 
 
 def _conv(quantized: Quantized, node: Node) -> None:
-    x, weights, output = _operands(quantized, node)
-    if x is None or weights is None or output is None or not weights.along(0) or len(node.inputs) > 3:
+    weights, output = quantized.weights(node.inputs[1]), _output(quantized, node)
+    if weights is None or output is None or not weights.along(0) or len(node.inputs) > 3:
+        return
+    weights.axis = 0
+    x, maker = quantized.integers(node.inputs[0]), quantized.maker(node.inputs[0])
+    found = quantized.channels(maker, "DequantizeLinear")
+    if x is None and maker is not None and found is not None:
+        filters, channels = weights.integers.shape[:2]
+        if channels != 1 or filters % found[1].size:
+            return
+        x, weights = (maker.inputs[0], found[0]), weights.scaled(found[1].repeat(filters // found[1].size))
+    if x is None:
         return
     name, grid = x
-    bias = _bias(quantized, node, weights, grid, output.grid) if len(node.inputs) > 2 and node.inputs[2] else []
-    if bias is not None:
-        inputs = [name, *quantized.parameters(grid), *_named(quantized, node, weights)]
-        _replace(quantized, node, output, "QLinearConv", [*inputs, *quantized.parameters(output.grid), *bias])
+    bias = _bias(quantized, node, weights, grid, output) if len(node.inputs) > 2 and node.inputs[2] else []
+    if bias is None:
+        return
+    if output.scales.size > 1:
+        weights = weights.scaled(1 / output.scales)
+    inputs = [name, *quantized.parameters(grid), *_named(quantized, node, weights)]
+    _replace(quantized, node, output, "QLinearConv", [*inputs, *quantized.parameters(output.grid), *bias])
 
 
 def _matmul(quantized: Quantized, node: Node) -> None:
-    a, weights, output = _operands(quantized, node)
-    b = quantized.integers(node.inputs[1])
-    if a is None or output is None:
+    a, b = (quantized.integers(name) for name in node.inputs)
+    weights, output = quantized.weights(node.inputs[1]), _output(quantized, node)
+    if a is None or output is None or output.scales.size > 1:
         return
     inputs = [a[0], *quantized.parameters(a[1])]
     if b is not None:
@@ -89,15 +120,9 @@ def _matmul(quantized: Quantized, node: Node) -> None:
 
 def _gemm(quantized: Quantized, node: Node) -> None:
     """A bias makes it a convolution of one position, as a product of matrices has none in integers."""
-    a, weights, output = _operands(quantized, node)
-    if a is None or weights is None or output is None or integer(node, "transA", 0) or len(node.inputs) > 3:
-        return
-    if integer(node, "transB", 0):
-        weights = Weights(weights.integers.T.copy(), weights.scale, weights.zero, 1 - weights.axis)
-    if not weights.along(1):
-        return
-    weights.scale = (weights.scale * np.float32(real(node, "alpha", 1.0))).astype(np.float32)
-    if not np.all(weights.scale > 0):
+    a, output = quantized.integers(node.inputs[0]), _output(quantized, node)
+    weights = gemm_weights(quantized, node)
+    if a is None or weights is None or output is None or output.scales.size > 1:
         return
     name, grid = a
     if len(node.inputs) < 3 or not node.inputs[2]:
@@ -105,7 +130,7 @@ def _gemm(quantized: Quantized, node: Node) -> None:
         _replace(quantized, node, output, "QLinearMatMul", [*inputs, *quantized.parameters(output.grid)])
         return
     filters = Weights(weights.integers.T[:, :, None].copy(), weights.scale, weights.zero, 0)
-    bias = _bias(quantized, node, filters, grid, output.grid, real(node, "beta", 1.0))
+    bias = _bias(quantized, node, filters, grid, output, real(node, "beta", 1.0))
     if bias is None:
         return
     last = quantized.add_constant(f"{node.outputs[0]}.axis", np.array([2], np.int64))
@@ -119,8 +144,13 @@ def _gemm(quantized: Quantized, node: Node) -> None:
     quantized.insert_after(node, Node("Flatten", f"{node.name}.flatten", [columns], [made]))
 
 
-def _operands(quantized: Quantized, node: Node) -> tuple[tuple[str, Grid] | None, Weights | None, _Output | None]:
-    return quantized.integers(node.inputs[0]), quantized.weights(node.inputs[1]), _output(quantized, node)
+def gemm_weights(quantized: Quantized, node: Node) -> Weights | None:
+    """The weights of a Gemm, its alpha among their scales, with a column for each output."""
+    weights, alpha = quantized.weights(node.inputs[1]), real(node, "alpha", 1.0)
+    if weights is None or integer(node, "transA", 0) or len(node.inputs) > 3 or not alpha > 0:
+        return None
+    weights = weights.transposed() if integer(node, "transB", 0) else weights
+    return weights.scaled(np.array([alpha])) if weights.along(1) else None
 
 
 def _named(quantized: Quantized, node: Node, weights: Weights) -> list[str]:
@@ -130,7 +160,7 @@ def _named(quantized: Quantized, node: Node, weights: Weights) -> list[str]:
 
 
 def _bias(
-    quantized: Quantized, node: Node, weights: Weights, x: Grid, y: Grid, factor: float = 1.0
+    quantized: Quantized, node: Node, weights: Weights, x: Grid, y: _Output, factor: float = 1.0
 ) -> list[str] | None:
     """The bias in what the sums count in, x.scale * weights.scale; None if that is too coarse or too fine for it."""
     bias, outputs = quantized.numbers(node.inputs[2]), weights.integers.shape[0]
@@ -140,24 +170,23 @@ def _bias(
     unit = weights.scale.reshape(-1).astype(np.float64) * x.scale
     sums = np.rint(wanted / unit)
     error = np.abs(sums * unit - wanted) - _FLOAT * np.abs(wanted)
-    if np.abs(sums).max(initial=0) >= 2**31 or error.max(initial=0) > COARSEST / 2 * y.scale:
+    if np.abs(sums).max(initial=0) >= 2**31 or np.any(error > COARSEST / 2 * y.scales):
         return None
     return [quantized.add_constant(f"{node.outputs[0]}.bias", sums.astype(np.int32))]
 
 
 def _replace(quantized: Quantized, node: Node, output: _Output, op: str, inputs: list[str]) -> None:
     """Makes the node one of integers, and the end of what followed it."""
-    kept = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides") if op == "QLinearConv" else ()
-    attributes = {key: value for key, value in node.attributes.items() if key in kept and node.op == "Conv"}
+    attributes = {key: value for key, value in node.attributes.items() if key in WINDOW and node.op == "Conv"}
     quantized.become(node, op, inputs, **attributes)
     for following in output.nodes:
         quantized.absorb_next(node, following)
-    low, high = max(output.low, output.grid.least), min(output.high, output.grid.most)
-    if (low, high) == (output.grid.least, output.grid.most):
+    if (output.low, output.high) == (output.grid.least, output.grid.most):
         return
     made = node.outputs[0]
     whole = quantized.fresh(f"{made}.whole")
-    limits = [quantized.add_constant(f"{made}.limit", output.grid.integer(limit)) for limit in (low, high)]
+    numbers = (output.low, output.high)
+    limits = [quantized.add_constant(f"{made}.limit", output.grid.integer(number)) for number in numbers]
     quantized.set_outputs(node, [whole])
     quantized.insert_after(node, Node("Clip", f"{node.name}.clip", [whole, *limits], [made]))
 
