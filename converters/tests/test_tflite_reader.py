@@ -155,13 +155,28 @@ def test_8_bit_convolutions_are_within_one_step_of_fixed_point_arithmetic(tmp_pa
     assert np.mean(found == expected) > 0.95
 
 
-def test_sums_of_two_scales_are_rounded_once(tmp_path: Path) -> None:
+def away(real: Array) -> Array:
+    """Rounded to the nearest integer, halves away from zero."""
+    made: Array = np.copysign(np.floor(np.abs(real) + 0.5), real)
+    return made
+
+
+def test_sums_of_two_scales_are_rounded_once_halves_away_from_zero(tmp_path: Path) -> None:
     a, b = integers(1, 50, low=-128), integers(1, 50, low=-128, seed=2)
     file = File()
     inputs = [file.input(1, 50, kind="INT8", q=q) for q in ((0.5, 3), (0.25, -7))]
     file.op("ADD", inputs, file.tensor(1, 50, kind="INT8", q=(1.0, 1)), options="AddOptions")
     real = 0.5 * (a.astype(int) - 3) + 0.25 * (b.astype(int) + 7)
-    assert np.array_equal(answer(file, tmp_path, a, b), np.clip(np.rint(real) + 1, -128, 127))
+    assert np.array_equal(answer(file, tmp_path, a, b), np.clip(away(real) + 1, -128, 127))
+
+
+def test_means_of_integers_are_rounded_halves_away_from_zero(tmp_path: Path) -> None:
+    x = integers(1, 8, 8, 3, low=-128)
+    file = File()
+    made = file.tensor(1, 4, 4, 3, kind="INT8", q=X)
+    file.op("AVERAGE_POOL_2D", [file.input(*x.shape, kind="INT8", q=X)], made, **POOL)
+    expected = away(x.reshape(1, 4, 2, 4, 2, 3).mean(axis=(2, 4)))
+    assert np.array_equal(answer(file, tmp_path, x), expected)
 
 
 def test_quantized_pools_and_reshapes_only_move_integers(tmp_path: Path) -> None:

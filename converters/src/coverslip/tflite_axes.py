@@ -293,11 +293,15 @@ def resize(mode: str) -> Build:
             h, w = call.tensor(0).shape[1:3]
             if FREE in (h, w) or height % h or width % w:
                 raise call.refuse("a free batch and a size that is no multiple of the input's")
-            more = call.constant("scales", [1, 1, height / h, width / w], np.float32)
-            inputs = [call.x(planar=True), "", more]
+            more = ["", call.constant("scales", [1, 1, height / h, width / w], np.float32)]
         else:
-            inputs = [call.x(planar=True), "", "", call.shape_input([n, c, height, width])]
-        call.give(call.node("Resize", inputs, **attributes), planar=True)
+            more = ["", "", call.shape_input([n, c, height, width])]
+        if mode == "linear":
+            y, stored = call.mean("Resize", more, **attributes)
+        else:
+            stored = call.moves_stored(0)
+            y = call.node("Resize", [call.x(planar=True, stored=stored), *more], **attributes)
+        call.give(y, planar=True, stored=stored)
 
     return build
 

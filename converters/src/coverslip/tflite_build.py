@@ -10,11 +10,17 @@ import numpy as np
 from . import dtypes
 from .errors import Errc, Error
 from .ir import FREE, Array, Attribute, Graph, Node
-from .tflite_file import Network, Operator, Quantization, Tensor
+from .tflite_file import Network, Operator, Tensor
 
 TO_PLANAR, TO_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 PLANAR_AXIS = (0, 2, 3, 1)
 """Where the axes N,H,W,C stand in N,C,H,W."""
+
+AWAY = 1 - 2.0**-21
+"""Times a scale, so that numbers halfway between two integers are rounded away from zero, as in TensorFlow Lite.
+
+QuantizeLinear rounds such a number to the even integer, if floats put it halfway at all and not to one side.
+"""
 
 Form = tuple[bool, bool]
 """Whether a value is held as N,C,H,W, and whether as the integers that the file quantizes it to."""
@@ -59,13 +65,25 @@ class Builder:
         self.graph.constants[name] = np.asarray(array, order="C")
         return name
 
-    def scale_and_zero(self, tensor: Tensor, quantization: Quantization, dtype: np.dtype[Any]) -> list[str]:
-        """The constants that QuantizeLinear and its like take, of one scale."""
-        scale, zero = quantization.scale[0], quantization.zero_point[0].astype(dtype)
-        if not scale > 0:
-            raise Error(Errc.BadModel, f"tensor '{tensor.name}'", f"its scale is {scale}, expected more than 0")
-        pair = {"scale": np.asarray(scale), "zero": np.asarray(zero)}
-        return [self.constant(f"{tensor.name}.{what}", array) for what, array in pair.items()]
+    def scale_and_zero(self, tensor: Tensor, rounded: bool = False) -> list[str]:
+        """The constants that DequantizeLinear and its like take, of one scale; `rounded` for what makes the tensor."""
+        q = tensor.quantization
+        if q is None or q.scale.size != 1:
+            raise Error(Errc.Unsupported, f"tensor '{tensor.name}'", "has more than one scale")
+        if not q.scale[0] > 0:
+            raise Error(Errc.BadModel, f"tensor '{tensor.name}'", f"its scale is {q.scale[0]}, expected more than 0")
+        return self._pair(tensor, float(q.scale[0]), int(q.zero_point[0]), rounded)
+
+    def _pair(self, tensor: Tensor, scale: float, zero: int, rounded: bool) -> list[str]:
+        assert tensor.dtype is not None
+        pair = {"rounding" if rounded else "scale": np.float32(scale * AWAY if rounded else scale)}
+        pair["zero"] = tensor.dtype.type(zero)
+        return [self.constant(f"{tensor.name}.{what}", np.asarray(number)) for what, number in pair.items()]
+
+    def whole(self, tensor: Tensor, name: str, stored: bool) -> str:
+        """Real numbers of the same size as stored integers, and back."""
+        op, what = ("QuantizeLinear", "stored") if stored else ("DequantizeLinear", "whole")
+        return self.node(op, f"{tensor.name}.{what}", [name, *self._pair(tensor, 1.0, 0, rounded=stored)])
 
     def form(self, index: int, planar: bool, stored: bool) -> str:
         """The tensor in a form, converted where it is not held in it yet."""
@@ -89,10 +107,8 @@ class Builder:
         return made
 
     def _requantize(self, tensor: Tensor, name: str, stored: bool) -> str:
-        if tensor.quantization is None or tensor.quantization.scale.size != 1 or tensor.dtype is None:
-            raise Error(Errc.Unsupported, f"tensor '{tensor.name}'", "is made with more than one scale")
-        parts = self.scale_and_zero(tensor, tensor.quantization, tensor.dtype)
         op = "QuantizeLinear" if stored else "DequantizeLinear"
+        parts = self.scale_and_zero(tensor, rounded=stored)
         return self.node(op, f"{tensor.name}.{'stored' if stored else 'real'}", [name, *parts])
 
 
@@ -188,6 +204,18 @@ class Call:
             name = self.build._requantize(tensor, name, True)
         self.build.forms[index] = {(planar, tensor.quantization is not None): name}
         self.build.made[name] = Made(self.operator, index, planar)
+
+    def mean(self, op: str, more: list[str], **attributes: Attribute) -> tuple[str, bool]:
+        """An operator that makes means of a picture's numbers, and whether it made stored integers.
+
+        Of integers halves are frequent. They are taken as they are stored, so that every program finds the same halves.
+        """
+        stored = self.moves_stored(0)
+        x = self.x(planar=True, stored=stored)
+        if not stored:
+            return self.node(op, [x, *more], **attributes), False
+        y = self.node(op, [self.build.whole(self.tensor(0), x, stored=False), *more], **attributes)
+        return self.build.whole(self.made, y, stored=True), True
 
     def moves_stored(self, *indices: int) -> bool:
         """Whether inputs and output are quantized alike, so that moving stored integers moves what they mean."""

@@ -114,15 +114,10 @@ def _quantized(call: Call, x: str, weights: Array, attributes: dict[str, Attribu
     assert scales is not None
     parts = scales.scale, scales.zero_point
     scale, zero = (part.reshape(()) for part in parts) if scales.scale.size == 1 else parts
-    inputs = [x, *_scale_and_zero(call, call.tensor(0)), call.constant("weights", weights, weights.dtype.type)]
+    inputs = [x, *call.build.scale_and_zero(call.tensor(0)), call.constant("weights", weights, weights.dtype.type)]
     inputs += [call.constant("scale", scale, np.float32), call.constant("zero", zero, weights.dtype.type)]
-    inputs += [*_scale_and_zero(call, call.made), *([call.x(2, stored=True)] if call.has(2) else [])]
+    inputs += [*call.build.scale_and_zero(call.made, rounded=True), *([call.x(2, stored=True)] if call.has(2) else [])]
     return _clamped(call, call.node("QLinearConv", inputs, **attributes))
-
-
-def _scale_and_zero(call: Call, tensor: Tensor) -> list[str]:
-    assert tensor.quantization is not None and tensor.dtype is not None
-    return call.build.scale_and_zero(tensor, tensor.quantization, tensor.dtype)
 
 
 def _clamped(call: Call, name: str) -> str:
@@ -168,8 +163,12 @@ def pool(op: str) -> Callable[[Call], None]:
     def build(call: Call) -> None:
         window = [int(call.option("FilterHeight")), int(call.option("FilterWidth"))]
         attributes = _window(call, window)
-        stored = op == "MaxPool" and call.moves_stored(0)
-        y = call.node(op, [call.x(planar=True, stored=stored)], kernel_shape=list(window), **attributes)
+        attributes["kernel_shape"] = list(window)
+        if op == "AveragePool":
+            y, stored = call.mean(op, [], **attributes)
+        else:
+            stored = call.moves_stored(0)
+            y = call.node(op, [call.x(planar=True, stored=stored)], **attributes)
         call.give(_clamped(call, y) if stored else call.activated(y), planar=True, stored=stored)
 
     return build
