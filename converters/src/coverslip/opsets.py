@@ -16,7 +16,7 @@ OLDEST, NEWEST = 13, onnx.defs.onnx_opset_version()
 Function = tuple[str, str]
 """Domain and name of an operator."""
 
-_KEPT = ("SequenceMap",)
+_KEPT = ("Bernoulli", "LinearAttention", "SequenceMap")
 """Functions whose bodies hold nothing that the engine could run: refused by their own name."""
 
 
