@@ -455,6 +455,13 @@ def self_attention(net: Net, order: str, heads: int = 3, size: int = 4, scale: f
         net.add("Reshape", net.constant([-1, rows, 3, heads, size]))
         many = net.add("Transpose", perm=[2, 0, 3, 1, 4])
         q, k, v = (net.add("Gather", net.constant(i), x=many, axis=0) for i in range(3))
+    elif order == "one product, cut":
+        net.add("MatMul", net.weights(width, 3 * width), x="x")
+        net.add("Reshape", net.constant([-1, rows, 3, heads, size]))
+        many = net.add("Transpose", perm=[2, 0, 3, 1, 4])
+        axes = net.constant([0])
+        cuts = [net.add("Slice", net.constant([i]), net.constant([i + 1]), axes, x=many) for i in range(3)]
+        q, k, v = (net.add("Squeeze", axes, x=cut) for cut in cuts)
     else:
         made = [net.add("MatMul", net.weights(width, width), x="x") for _ in range(3)]
         q, k, v = (net.add("Transpose", x=net.add("Reshape", four, x=x), perm=[0, 2, 1, 3]) for x in made)
@@ -465,10 +472,10 @@ def self_attention(net: Net, order: str, heads: int = 3, size: int = 4, scale: f
 
 
 @pytest.mark.parametrize("batch", [2, -1])
-@pytest.mark.parametrize("order", ["one product", "three products"])
+@pytest.mark.parametrize("order", ["one product", "one product, cut", "three products"])
 def test_heads_that_lie_side_by_side_are_not_transposed(order: str, batch: int) -> None:
     graph = self_attention(Net(batch, 5, 12), order)
-    products = ["MatMul", "Split"] if order == "one product" else ["MatMul"] * 3
+    products = ["MatMul"] * 3 if order == "three products" else ["MatMul", "Split"]
     check(graph, attention_heads.run, [*products, "Attention"])
 
 

@@ -61,11 +61,24 @@ def _heads(matcher: Matcher, value: str) -> _Heads | None:
         if index is None or index.ndim or integer(node, "axis", 0) or before is None:
             return None
         return _transposed(matcher, before, [2, 0, 3, 1, 4], int(index))
-    split = matcher.made_by(node.inputs[0], "Split")
-    before = matcher.made_by(split.inputs[0], "Transpose") if split is not None else None
-    if split is None or before is None or integer(split, "axis", 0) or matcher.sizes(node.inputs[0])[:1] != (1,):
+    taken, cut = _taken(matcher, node.inputs[0]), matcher.maker(node.inputs[0])
+    before = matcher.made_by(cut.inputs[0], "Transpose") if cut is not None else None
+    return None if before is None or taken is None else _transposed(matcher, before, [2, 0, 3, 1, 4], taken)
+
+
+def _taken(matcher: Matcher, value: str) -> int | None:
+    """Which one along the first axis a Split or a Slice gives."""
+    cut = matcher.made_by(value, "Split", "Slice")
+    if cut is None or matcher.sizes(value)[:1] != (1,):
         return None
-    return _transposed(matcher, before, [2, 0, 3, 1, 4], split.outputs.index(node.inputs[0]))
+    if cut.op == "Split":
+        whole = matcher.sizes(cut.inputs[0])[:1] == (len(cut.outputs),)
+        return cut.outputs.index(value) if whole and integer(cut, "axis", 0) == 0 else None
+    begin = matcher.constant(cut.inputs[1])
+    axes = matcher.constant(cut.inputs[3]) if len(cut.inputs) > 3 else None
+    if begin is None or axes is None or begin.size != 1 or axes.reshape(-1).tolist() != [0]:
+        return None
+    return int(begin.reshape(-1)[0])
 
 
 def _transposed(matcher: Matcher, node: Node, perm: list[int], index: int) -> _Heads | None:
@@ -77,7 +90,7 @@ def _transposed(matcher: Matcher, node: Node, perm: list[int], index: int) -> _H
     if len(before) != 3 or len(after) != len(perm) or FREE in before[1:] or FREE in after[1:]:
         return None
     parts, heads, size = (1, *after[2:])[-3:]
-    fits = before[1] == after[1] and before[2] == parts * heads * size
+    fits = before[1] == after[1] and before[2] == parts * heads * size and -parts <= index < parts
     return _Heads(split.inputs[0], index % parts, parts, heads) if fits else None
 
 
