@@ -59,7 +59,7 @@ BECOMES = {
     "densenet": "1 AveragePool, 3 BatchNormalization, 2 Concat, 6 Conv",
     "mobilenet": "6 Conv, 1 GlobalAveragePool, 2 HardSwish, 1 Mul",
     "efficientnet": "5 Conv, 1 GlobalAveragePool, 1 Mul, 3 Swish",
-    "convnext": "3 Add, 2 Conv, 1 Gelu, 1 LayerNormalization, 2 MatMul, 1 Mul, 2 Transpose",
+    "convnext": "3 Add, 2 Conv, 1 Gelu, 1 LayerNormalization, 2 MatMul, 2 Transpose",
     "vit": (
         "7 Add, 1 Attention, 1 Concat, 1 Conv, 1 Gather, 1 Gelu, 1 Gemm, 3 LayerNormalization, 4 MatMul, "
         "1 Reshape, 1 Split, 1 Transpose"

@@ -19,6 +19,8 @@ from coverslip.passes import (
     identity_removal,
     linear_fusion,
     pad_folding,
+    product_scaling,
+    reshapes,
     residual_fusion,
     scale_folding,
     transposes,
@@ -201,8 +203,23 @@ def test_a_sum_that_broadcasts_is_no_residual() -> None:
     check_left(net.done(), residual_fusion.run)
 
 
+def test_a_residual_of_free_sizes_fuses_where_every_window_between_keeps_them() -> None:
+    net = Net(-1, 4, -1, -1)
+    start = net.conv(4, 4, strides=[2, 2], pads=[1, 1, 1, 1])
+    net.conv(4, 8, size=1)
+    wide = net.conv(8, 8, dilations=[2, 2], pads=[2, 2, 2, 2])
+    net.add("Mul", net.add("Sigmoid", x=net.add("GlobalAveragePool")), x=wide)
+    net.add("Add", start, x=net.conv(8, 4, size=1))
+    net.add("Relu")
+    graph = net.done()
+    kept = ["Conv", "Conv", "Conv", "GlobalAveragePool", "Sigmoid", "Mul", "Conv", "Relu"]
+    check(graph, residual_fusion.run, kept)
+
+
 def test_a_residual_needs_dimensions_known_to_be_equal() -> None:
-    net = Net(-1, 4, -1, 6)  # the height after the convolution has no name that could be compared
+    net = Net(-1, 4, -1, 6)  # of five rows, two are pooled, and four come back
+    net.add("AveragePool", kernel_shape=[2, 1], strides=[2, 1])
+    net.add("Resize", "", net.constant(np.array([1, 1, 2, 1], np.float32)), mode="nearest")
     conv = net.conv(4, 4, pads=[1, 1, 1, 1])
     net.add("Add", "x", x=conv)
     check_left(net.done(), residual_fusion.run)
@@ -220,6 +237,47 @@ def test_a_matrix_product_and_its_bias_become_a_gemm() -> None:
     net.add("MatMul", net.weights(5, 3))
     net.add("Add", net.weights(3))
     check(net.done(), linear_fusion.run, ["Gemm"])
+
+
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("shape", [(6,), (1, 1, 6), ()])
+def test_factors_of_columns_fold_into_the_product_and_its_bias(shape: tuple[int, ...], biased: bool) -> None:
+    net = Net(-1, 4, 5)
+    net.add("MatMul", net.weights(5, 6))
+    if biased:
+        net.add("Add", net.weights(6))
+    net.add("Mul", net.weights(*shape))
+    check(net.done(), product_scaling.run, ["MatMul", "Add"] if biased else ["MatMul"])
+
+
+def test_factors_of_rows_and_of_a_product_that_is_read_elsewhere_stay() -> None:
+    rows = Net(2, 4, 5)
+    rows.add("MatMul", rows.weights(5, 4))
+    rows.add("Mul", rows.weights(4, 1))
+    check_left(rows.done(), product_scaling.run)
+    read = Net(2, 4, 5)
+    product = read.add("MatMul", read.weights(5, 6))
+    read.add("Mul", read.weights(6))
+    check_left(read.done(read.last, product), product_scaling.run)
+
+
+def test_shapes_given_after_each_other_become_one() -> None:
+    net = Net(2, 3, 4, 5)
+    net.add("Reshape", net.constant([0, 12, 5]))
+    net.add("Unsqueeze", net.constant([0]))
+    net.add("Flatten", axis=2)
+    check(net.done(), reshapes.run, ["Reshape"])
+
+
+def test_a_free_shape_is_given_once_where_it_says_all() -> None:
+    net = Net(-1, 3, 4, 5)
+    net.add("Reshape", net.constant([0, 12, 5]))
+    net.add("Reshape", net.constant([-1, 60]))
+    check(net.done(), reshapes.run, ["Reshape"])
+    copied = Net(-1, 3, 4, 5)
+    copied.add("Reshape", copied.constant([0, 12, 5]))
+    copied.add("Reshape", copied.constant([0, 60]))
+    check_left(copied.done(), reshapes.run)
 
 
 def test_an_offset_for_each_row_is_no_bias() -> None:

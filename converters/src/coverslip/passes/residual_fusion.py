@@ -7,6 +7,7 @@ from ..attributes import integer
 from ..edit import Editor
 from ..ir import Graph, Node
 from ..operators import RESIDUAL_INPUT
+from . import sizes
 
 
 def run(graph: Graph) -> bool:
@@ -18,8 +19,9 @@ def run(graph: Graph) -> bool:
     for add in list(graph.nodes):
         if add.op != "Add" or "activation" in add.attributes or add.inputs[0] == add.inputs[1]:
             continue
-        left, right = (symbols.get(name) for name in add.inputs)
-        if left is None or left != right or None in left or types[add.inputs[0]].dtype != "f32":
+        if add.inputs[0] not in types or types[add.inputs[0]].dtype != "f32":
+            continue
+        if not sizes.same(editor, symbols, add.inputs[0], add.inputs[1]):
             continue
         makers = [maker for name in add.inputs if (maker := _ready(editor, name, add)) is not None]
         if not makers:
