@@ -16,6 +16,11 @@ static int failed(const coverslip_error* error) {
   return 2;
 }
 
+static int refused(const char* why) {
+  fprintf(stderr, "error: %s\n", why);
+  return 2;
+}
+
 /* Prints the best class, by its label where the file has one. */
 static void print_best(const coverslip_model* model, const coverslip_tensor* scores) {
   const float* values = scores->data;
@@ -38,12 +43,12 @@ static int classify(const coverslip_model* model, coverslip_session* session, in
   /* Twice: first for the size, then into memory of that size. */
   if (coverslip_model_preprocess(model, pixels, 256, 256, 1, &input, &error) != COVERSLIP_OK) return failed(&error);
   input.data = malloc(input.bytes);
-  if (input.data == NULL) return 5;
+  if (input.data == NULL) return refused("no memory for the input");
   code = coverslip_model_preprocess(model, pixels, 256, 256, 1, &input, &error);
   if (code == COVERSLIP_OK) code = coverslip_session_run(session, &input, 1, &scores, 1, NULL, &error);
   free(input.data);
   if (code != COVERSLIP_OK) return failed(&error);
-  if (scores.dtype != COVERSLIP_F32 || scores.bytes == 0) return 3;
+  if (scores.dtype != COVERSLIP_F32 || scores.bytes == 0) return refused("the first output is no list of f32 scores");
   print_best(model, &scores); /* the session's memory, until its next run */
   return 0;
 }
@@ -58,7 +63,7 @@ int main(int argc, char** argv) {
     fputs(kUsage, stderr);
     return 1;
   }
-  if (coverslip_abi_version() != COVERSLIP_ABI_VERSION) return 3;
+  if (coverslip_abi_version() != COVERSLIP_ABI_VERSION) return refused("library and header do not fit");
   options.threads = 2;
   if (coverslip_model_load(argv[1], &model, &error) != COVERSLIP_OK) return failed(&error);
   status = coverslip_session_new(model, &options, &session, &error) == COVERSLIP_OK
