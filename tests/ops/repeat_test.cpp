@@ -171,6 +171,10 @@ TEST_CASE("Dropout keeps everything, and refuses to train") {
   CHECK(same_numbers(kept[0], x));
   CHECK(same_numbers(kept[1], list({true, true})));
   CHECK(refusal("Dropout", {}, {data(Shape{2}), absent(), given(scalar(true))}) == Errc::Unsupported);
+  CHECK(refusal("Dropout", {}, {data(Shape{2}), given(scalar(0.5f)), given(scalar(true))}) == Errc::Unsupported);
+  for (const float zero : {0.f, -0.f})
+    CHECK(!refusal("Dropout", {}, {data(Shape{2}), given(scalar(zero)), given(scalar(true))}));
+  CHECK(refusal("Dropout", {}, {data(Shape{2}), given(list({0.f, 0.f}))}) == Errc::BadShape);
   CHECK(refusal("Dropout", {}, {data(TensorType{DType::i64, {2}})}) == Errc::Unsupported);
 }
 

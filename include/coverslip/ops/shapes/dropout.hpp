@@ -1,20 +1,34 @@
-// Dropout as it is after training: the input, and a mask that keeps all of it.
+// Dropout that drops nothing: the input, and a mask that keeps all of it.
 #pragma once
 #include "coverslip/ops/axes.hpp"
+#include "coverslip/ops/convert.hpp"
 #include "coverslip/ops/elementwise.hpp"
 
 namespace coverslip::inline v0::ops {
 
+// Training drops at random, unless the ratio is 0.
+inline bool drops(const Tensor* ratio, const Tensor& training) {
+  bool some = true;
+  if (ratio != nullptr)
+    visit(ratio->dtype(), [&]<class T>(T) { some = convert<float>(*ratio->view().as<T>(Index())) != 0; });
+  return some && *training.data() != std::byte{0};
+}
+
 inline Types dropout_type(const Node& node, const Types& in, Constants constants) {
   want_inputs(node, in, 1, 3);
-  if (in[0].dtype != DType::f32 && in[0].dtype != DType::f16 && in[0].dtype != DType::bf16)
-    throw Error(Errc::Unsupported, node.label(), "input is ", in[0].dtype, ", f32, f16 or bf16 wanted");
+  want_types(node, in, 0, kFloats);
+  if (node.has(1)) {
+    want_types(node, in, 1, kFloats);
+    if (in[1].shape.rank() > 0)
+      throw Error(Errc::BadShape, node.label(), "ratio is ", in[1].shape, ", one number without axes wanted");
+  }
   if (node.has(2)) {
     if (in[2].dtype != DType::boolean || in[2].shape.elements() != 1 || constants[2] == nullptr)
       throw Error(Errc::BadShape, node.label(), "training_mode is ", to_string(in[2]),
                   ", one bool that is known when planning wanted");
-    if (*constants[2]->data() != std::byte{0})
-      throw Error(Errc::Unsupported, node.label(), "training_mode is true; export the model for inference");
+    if (drops(constants[1], *constants[2]))
+      throw Error(Errc::Unsupported, node.label(),
+                  "training_mode is true: it would drop numbers at random; export the model for inference");
   }
   Types types{in[0]};
   if (node.outputs.size() > 1) types.push_back({DType::boolean, in[0].shape});
@@ -52,7 +66,7 @@ inline constexpr OpDef kDropout[] = {
      .needed = whole_inputs,
      .reference = dropout,
      .cases = dropout_cases,
-     .of_contents = 0b100,
+     .of_contents = 0b110,
      .expand = expand_dropout},
 };
 
