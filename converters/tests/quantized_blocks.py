@@ -109,6 +109,15 @@ def vision() -> onnx.ModelProto:
     return block.done(rank=3)
 
 
+def deep() -> onnx.ModelProto:
+    """Twelve convolutions in a row: a step in the first moves all that follow."""
+    block = Block()
+    for _ in range(12):
+        block.conv(8, 8, 3)
+        block.add("LeakyRelu", alpha=0.5)
+    return block.done()
+
+
 def _norm(block: Block, width: int) -> None:
     ones = block.constant(np.linspace(0.5, 1.5, width).astype(np.float32))
     block.add("LayerNormalization", ones, block.weights(width), axis=-1)

@@ -140,7 +140,7 @@ def test_a_converted_network_that_nothing_runs_is_not_called_verified(
         graph = reader.read(Path(path))
         return lambda feeds: in_onnxruntime(graph, feeds)[0]
 
-    monkeypatch.setattr(conversion, "converted_runners", lambda _: [("onnxruntime", lambda: unable(None))])
+    monkeypatch.setattr(conversion, "converted_runners", lambda *_: [("onnxruntime", lambda: unable(None))])
     monkeypatch.setattr(engine, "loader", lambda: load if in_engine else None)
     report = coverslip.convert(source, tmp_path / "net.slip")
     assert [difference.against for difference in report.differences] == ["the engine"] * in_engine

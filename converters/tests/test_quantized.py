@@ -12,10 +12,10 @@ import pytest
 from networks import Array, Net, in_double, ops
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantFormat, QuantType
-from quantized_blocks import BLOCKS, Way, picture, quantize
+from quantized_blocks import BLOCKS, Way, deep, picture, quantize
 
 import coverslip
-from coverslip import engine, onnx_reader, passes, reader, shapes, writer
+from coverslip import Disagreement, engine, onnx_reader, passes, reader, shapes, writer
 from coverslip.ir import Graph, Value
 from coverslip.passes import integer_movement, integer_operators
 
@@ -77,6 +77,24 @@ def test_ranges_taken_as_it_runs_answer_as_onnxruntime(block: str, weights: Quan
     assert ("ConvInteger" in ops(graph)) == (weights == QuantType.QUInt8)
     found, expected = run(picture(20)), answers(path, picture(20))
     assert np.abs(found - expected).max() <= np.abs(expected).max() / 255
+
+
+def test_each_rounding_is_compared_with_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = quantize(deep(), WAYS["qdq-u8"], tmp_path / "net.onnx")
+    report = coverslip.convert(path, tmp_path / "net.slip")
+    assert "rounding by rounding" in report.differences[0].against and report.verified.startswith("yes")
+    right = passes.run
+
+    def wrong(graph: Graph) -> list[str]:
+        changed = right(graph)
+        node = next(node for node in graph.nodes if node.op == "QLinearConv")
+        graph.constants[node.inputs[4]] = graph.constants[node.inputs[4]] * np.float32(1.05)
+        return changed
+
+    monkeypatch.setattr(passes, "run", wrong)
+    with pytest.raises(Disagreement, match="steps off"):
+        coverslip.convert(path, tmp_path / "other.slip")
+    assert not (tmp_path / "other.slip").exists()
 
 
 def dequantized(net: Net, scale: float, zero: int, dtype: type = np.uint8) -> str:

@@ -35,7 +35,7 @@ from .edit import copied
 from .errors import Disagreement, Errc, Error
 from .ir import FREE, Array, Graph, Preprocess
 from .to_onnx import to_onnx
-from .verify import ENGINE, Answers, Difference, Run, converted_runners, source_runners
+from .verify import ENGINE, Answers, Difference, Run, converted_runners, is_quantized, source_runners
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 Shape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
@@ -234,7 +234,7 @@ def _verify(graph: Graph, original: _Original, report: Report, options: Options)
     each = _each(original, answers, report, options)
     report.warnings += [f"the source does not run on {what}: that was not compared" for what in answers.left_out]
     options.progress("comparing the converted network")
-    compared = _differences(graph, answers, report)
+    compared = _differences(graph, original.model, answers, report)
     report.differences += compared
     options.progress("computing the golden case in double precision")
     graph.golden = answers.golden()
@@ -258,12 +258,15 @@ def _each(original: _Original, answers: Answers, report: Report, options: Option
         return ""
 
 
-def _differences(graph: Graph, answers: Answers, report: Report) -> list[Difference]:
+def _differences(graph: Graph, source: onnx.ModelProto, answers: Answers, report: Report) -> list[Difference]:
     """Of the converted network, run by whatever can; none, and warnings that say why, where only the engine can."""
     reasons = []
-    for how, runner in converted_runners(graph):
+    for how, runner in converted_runners(graph, source):
         try:
-            return answers.compare(runner(), f"the converted network in {how}")
+            differences = answers.compare(runner(), f"the converted network in {how}")
+            if is_quantized(graph):
+                answers.settle()
+            return differences
         except Disagreement:
             raise
         except Error as error:

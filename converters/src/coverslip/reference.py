@@ -22,13 +22,17 @@ from .reference_resize import PLAIN_COORDINATES, resize
 Arrays: TypeAlias = npt.NDArray[Any]
 Index: TypeAlias = tuple[Any, ...]
 Inputs: TypeAlias = list["Arrays | None"]
+Settle: TypeAlias = Callable[[str, Arrays], Arrays]
 
 _INTEGER_WINDOWS = ("ConvInteger", "QLinearConv")
 _ONNX_TYPES = {1: "f32", 2: "u8", 3: "i8", 6: "i32", 7: "i64", 9: "bool", 10: "f16", 16: "bf16"}
 
 
-def run(graph: Graph, feeds: dict[str, Arrays]) -> dict[str, Arrays]:
-    """The outputs by name. Floats are computed as float64, integers as they are. Raises Error(Unsupported)."""
+def run(graph: Graph, feeds: dict[str, Arrays], settle: Settle | None = None) -> dict[str, Arrays]:
+    """The outputs by name. Floats are computed as float64, integers as they are. Raises Error(Unsupported).
+
+    `settle` sees each value that a node makes, by name, and says what to go on with.
+    """
     values = {name: widen(array) for name, array in graph.constants.items()}
     values |= {name: widen(array) for name, array in feeds.items()}
     last_use = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
@@ -36,6 +40,8 @@ def run(graph: Graph, feeds: dict[str, Arrays]) -> dict[str, Arrays]:
     for i, node in enumerate(graph.nodes):
         inputs = [values[name] if name else None for name in node.inputs]
         made = [evaluate(node, inputs)] if knows(node) else onnx_double.evaluate(node, inputs)
+        if settle is not None:
+            made = [settle(name, array) for name, array in zip(node.outputs, made, strict=True)]
         values |= zip(node.outputs, made, strict=True)
         for name in set(node.inputs):
             if name and last_use[name] == i and name not in kept:
