@@ -214,6 +214,16 @@ def test_pictures_stay_turned_between_the_operators(tmp_path: Path) -> None:
     assert sum(node.op == "Transpose" for node in graph.nodes) <= 1
 
 
+def test_long_names_and_unprintable_ones_are_made_readable(tmp_path: Path) -> None:
+    file = File()
+    long = "/".join(f"module{i}" for i in range(100))
+    made = file.op("RELU", [file.input(1, 4, name="in\x01put")], file.tensor(1, 4, name=f"{long};{long}"))
+    graph = tflite_reader.read(file.write(tmp_path / "it.tflite", made)).graph
+    assert graph.inputs[0].name == "in_put"
+    assert graph.outputs[0].name.endswith("/module99")
+    assert len(graph.outputs[0].name) < 130
+
+
 def test_a_free_batch_stays_free_or_is_given(tmp_path: Path) -> None:
     file = File()
     x = file.input(1, 6, 6, 3, signature=(-1, 6, 6, 3))

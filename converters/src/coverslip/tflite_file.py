@@ -26,6 +26,7 @@ _DTYPES = {
 }
 
 MAX_RANK = 8
+MAX_NAME = 120
 SHARED = 64
 """How many times the file's size all constants may be, for tensors can look at the same bytes."""
 
@@ -191,8 +192,8 @@ class _Reading:
             return Tensor(name, dtype, kind, shape, data, quantization)
 
     def _name(self, raw: bytes | None) -> str:
-        base = (raw or b"tensor").decode()
-        self._counted(len(base))
+        self._counted(len(raw or b""))
+        base = _readable((raw or b"tensor").decode())
         name, count = base, self._named.get(base, 0)
         while name in self._named:
             name, count = f"{base}_{count}", count + 1
@@ -254,6 +255,12 @@ class _Reading:
         options = getattr(self._schema, name)()
         options.Init(union.Bytes, union.Pos)
         return options
+
+
+def _readable(name: str) -> str:
+    """Without control characters, and of names made of whole paths of modules the end of the first."""
+    plain = "".join(letter if letter.isprintable() else "_" for letter in name)
+    return plain if len(plain) <= MAX_NAME else f"...{plain.split(';')[0][-MAX_NAME:]}"
 
 
 def _names(enumeration: Any) -> dict[int, str]:
