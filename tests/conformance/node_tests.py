@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "converters" / "src"))
 
@@ -163,11 +163,7 @@ def isolated(items: Sequence[Item], run: Callable[[Item], Made], died: Callable[
         child = os.fork()
         if child == 0:
             os.close(reader)
-            with os.fdopen(writer_end, "wb") as pipe:
-                for item in items[at:]:
-                    pickle.dump(run(item), pipe)
-                    pipe.flush()
-            os._exit(0)
+            _answer(items[at:], run, writer_end)
         os.close(writer_end)
         with os.fdopen(reader, "rb") as pipe:
             while at < len(items):
@@ -180,6 +176,19 @@ def isolated(items: Sequence[Item], run: Callable[[Item], Made], died: Callable[
         if at < len(items):
             yield died(items[at], f"the process ended with status {status}")
             at += 1
+
+
+def _answer(items: Sequence[Item], run: Callable[[Item], Made], end: int) -> NoReturn:
+    """The child's part. It ends here, whatever happens."""
+    try:
+        with os.fdopen(end, "wb") as pipe:
+            for item in items:
+                pickle.dump(run(item), pipe)
+                pipe.flush()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+    os._exit(1)
 
 
 def refused() -> set[str]:

@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpRun
 
 from . import dtypes
 from .errors import Errc, Error
 from .ir import Array, Graph, Node, Value
+from .onnx_corrections import CORRECTED
 from .onnx_file import tensors
 from .opsets import NEWEST
 from .to_onnx import to_onnx
@@ -18,26 +18,6 @@ from .to_onnx import to_onnx
 Feeds = dict[str, Array]
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
-
-
-class LRN(OpRun):  # type: ignore[misc]
-    """As ONNX's text has it. Its reference norms but as many channels as there are pictures in the batch."""
-
-    def _run(self, x: Array, alpha: float, beta: float, bias: float, size: int) -> tuple[Array]:
-        before, channels = (size - 1) // 2, x.shape[1]
-        sums = [(x[:, max(0, c - before) : c - before + size] ** 2).sum(axis=1) for c in range(channels)]
-        return ((x / (bias + alpha / size * np.stack(sums, 1)) ** beta).astype(x.dtype),)
-
-
-class GlobalMaxPool(OpRun):  # type: ignore[misc]
-    """As ONNX's text has it. Its reference takes two axes as the spatial ones, however many there are."""
-
-    def _run(self, x: Array) -> tuple[Array]:
-        return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
-
-
-CORRECTED = (GlobalMaxPool, LRN)
-"""Operators whose results in ONNX's reference are wrong."""
 
 
 def run(model: onnx.ModelProto, feeds: Feeds, double: bool = True) -> dict[str, Array]:

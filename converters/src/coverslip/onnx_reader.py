@@ -20,7 +20,7 @@ from . import (
     control_flow,
     dtypes,
     lower,
-    onnx_double,
+    onnx_corrections,
     onnx_file,
     onnx_types,
     operators,
@@ -162,7 +162,7 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _foldable(node: onnx_ir.Node) -> bool | None:
     """None leaves it to the optimizer, which asks ONNX's own reference."""
-    return False if node.op_type in {op.__name__ for op in onnx_double.CORRECTED} else None
+    return False if node.op_type in {op.__name__ for op in onnx_corrections.CORRECTED} else None
 
 
 def _count_elements(graph: onnx.GraphProto) -> None:
