@@ -214,6 +214,14 @@ def test_pictures_stay_turned_between_the_operators(tmp_path: Path) -> None:
     assert sum(node.op == "Transpose" for node in graph.nodes) <= 1
 
 
+def test_4_bit_weights_are_unpacked_low_half_first(tmp_path: Path) -> None:
+    weights, x = np.array([[-8, 7, 3], [1, -1, 0]], np.int8), numbers(2, 3)
+    file = File()
+    inputs = [file.input(2, 3), file.constant_4_bit(weights, (0.5, 0))]
+    file.op("FULLY_CONNECTED", inputs, file.tensor(2, 2), options="FullyConnectedOptions")
+    assert np.allclose(answer(file, tmp_path, x), x.astype(np.float64) @ weights.T * 0.5)
+
+
 def test_long_names_and_unprintable_ones_are_made_readable(tmp_path: Path) -> None:
     file = File()
     long = "/".join(f"module{i}" for i in range(100))

@@ -72,6 +72,8 @@ CASES |= {
     "QUANTIZE float": unary("QUANTIZE", None, (0.03, 7)),
     "ABS int8": unary("ABS", (0.05, -3), (0.05, -3)),
     "L2_NORMALIZATION int8": unary("L2_NORMALIZATION", (0.05, -3), (1 / 128, 0), options="L2NormOptions"),
+    "EXP int8": unary("EXP", (0.05, -3), (0.9, -128)),
+    "RSQRT int8": unary("RSQRT", (0.05, -128), (0.02, -128)),
     "LOG_SOFTMAX int8": unary("LOG_SOFTMAX", (0.05, -3), (16 / 256, 127)),
 }
 
@@ -287,6 +289,13 @@ def _(f: File) -> int:
     return f.op("FULLY_CONNECTED", inputs, f.tensor(3, 5), version=3, options="FullyConnectedOptions")
 
 
+@case("FULLY_CONNECTED of floats and int4 weights")
+def _(f: File) -> int:
+    weights = f.constant_4_bit(integers(5, 24, low=-7, high=8), (np.linspace(0.04, 0.09, 5), [0] * 5))
+    inputs = [f.input(3, 24), weights, f.constant(numbers(5))]
+    return f.op("FULLY_CONNECTED", inputs, f.tensor(3, 5), version=8, options="FullyConnectedOptions")
+
+
 @case("CONV_2D of floats and int8 weights")
 def _(f: File) -> int:
     weights = f.constant(integers(5, 3, 3, 3), np.int8, (np.linspace(0.004, 0.009, 5), [0] * 5))
@@ -299,6 +308,21 @@ def _(f: File) -> int:
     weights = f.op("DEQUANTIZE", [f.constant(numbers(5, 3, 3, 3), np.float16)], f.tensor(5, 3, 3, 3))
     bias = f.op("DEQUANTIZE", [f.constant(numbers(5), np.float16)], f.tensor(5))
     return f.op("CONV_2D", [f.input(1, 6, 6, 3), weights, bias], f.tensor(1, 6, 6, 5), **CONV)
+
+
+@case("PRELU int8")
+def _(f: File) -> int:
+    x = f.input(1, 5, 4, 3, kind="INT8", q=X)
+    slope = f.constant(integers(1, 1, 3), np.int8, (0.005, 4))
+    return f.op("PRELU", [x, slope], f.tensor(1, 5, 4, 3, kind="INT8", q=(0.018, -9)))
+
+
+@case("SPLIT int8")
+def _(f: File) -> int:
+    parts = [f.tensor(1, 4, 2, 3, kind="INT8", q=X) for _ in range(2)]
+    inputs = [f.constant(2, np.int32), f.input(1, 4, 4, 3, kind="INT8", q=X)]
+    f.op("SPLIT", inputs, *parts, options="SplitOptions", NumSplits=2, version=2)
+    return f.op("PACK", parts, f.tensor(1, 2, 4, 2, 3, kind="INT8", q=X), options="PackOptions", ValuesCount=2, Axis=1)
 
 
 @case("TRANSPOSE_CONV int8")
@@ -378,13 +402,14 @@ CASES |= {
 
 
 def moved(kind: str, more: list[Any], shape: tuple[int, ...], options: str = "", **fields: Any) -> Build:
-    """An operator that moves the numbers of a picture behind a pool."""
+    """An operator that moves the numbers of a picture behind a pool; with `q` they are integers."""
+    kinds: dict[str, Any] = {"kind": "INT8", "q": fields.pop("q")} if "q" in fields else {}
 
     def build(f: File) -> int:
-        x = f.op("MAX_POOL_2D", [f.input(1, 8, 8, 4)], f.tensor(1, 4, 4, 4), **POOL)
+        x = f.op("MAX_POOL_2D", [f.input(1, 8, 8, 4, **kinds)], f.tensor(1, 4, 4, 4, **kinds), **POOL)
         dtypes = [np.int32 if np.asarray(entry).dtype.kind == "i" else np.float32 for entry in more]
         constants = [f.constant(entry, dtype) for entry, dtype in zip(more, dtypes, strict=True)]
-        return f.op(kind, [x, *constants], f.tensor(*shape), options=options, **fields)
+        return f.op(kind, [x, *constants], f.tensor(*shape, **kinds), options=options, **fields)
 
     return build
 
@@ -425,6 +450,29 @@ CASES |= {
     "DEPTH_TO_SPACE": moved("DEPTH_TO_SPACE", [], (1, 8, 8, 1), "DepthToSpaceOptions", BlockSize=2),
     "SPACE_TO_DEPTH": moved("SPACE_TO_DEPTH", [], (1, 2, 2, 16), "SpaceToDepthOptions", BlockSize=2),
     "SPACE_TO_BATCH_ND": moved("SPACE_TO_BATCH_ND", [[2, 2], [[1, 1], [0, 2]]], (4, 3, 3, 4), "SpaceToBatchNDOptions"),
+}
+
+
+CASES |= {
+    "RESHAPE int8": moved("RESHAPE", [[1, -1]], (1, 64), "ReshapeOptions", NewShape=[1, -1], q=X),
+    "TRANSPOSE int8": moved("TRANSPOSE", [[0, 2, 3, 1]], (1, 4, 4, 4), "TransposeOptions", q=X),
+    "PAD int8": moved("PAD", [[[0, 0], [1, 2], [3, 0], [0, 1]]], (1, 7, 7, 5), "PadOptions", q=X),
+    "SLICE int8": moved("SLICE", [[0, 1, 0, 2], [-1, 2, -1, 1]], (1, 2, 4, 1), "SliceOptions", q=X),
+    "TILE int8": moved("TILE", [[1, 2, 1, 3]], (1, 8, 4, 12), "TileOptions", q=X),
+    "GATHER int8": moved("GATHER", [[2, 0]], (1, 4, 2, 4), "GatherOptions", Axis=2, q=X),
+    "DEPTH_TO_SPACE int8": moved("DEPTH_TO_SPACE", [], (1, 8, 8, 1), "DepthToSpaceOptions", BlockSize=2, q=X),
+    "SPACE_TO_DEPTH int8": moved("SPACE_TO_DEPTH", [], (1, 2, 2, 16), "SpaceToDepthOptions", BlockSize=2, q=X),
+    "SPACE_TO_BATCH_ND int8": moved(
+        "SPACE_TO_BATCH_ND", [[2, 2], [[1, 1], [0, 2]]], (4, 3, 3, 4), "SpaceToBatchNDOptions", q=X, version=2
+    ),
+    "STRIDED_SLICE int8": moved(
+        "STRIDED_SLICE",
+        [[0, -1, 0, 1], [1, 0, 9, 3], [1, 1, 1, 1]],
+        (4, 2),
+        "StridedSliceOptions",
+        ShrinkAxisMask=3,
+        q=X,
+    ),
 }
 
 

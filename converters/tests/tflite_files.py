@@ -54,6 +54,12 @@ class File:
         kind = "BOOL" if made.dtype == np.bool_ else _KINDS[made.dtype.char]
         return self.tensor(*made.shape, kind=kind, q=q, buffer=len(self.buffers) - 1)
 
+    def constant_4_bit(self, array: Array, q: Quantized) -> int:
+        """Integers from -8 to 7, two in a byte."""
+        low, high = np.append(array.reshape(-1), [0] * (array.size % 2)).astype(np.uint8).reshape(-1, 2).T
+        self.buffers.append(((low & 15) | (high << 4)).tobytes())
+        return self.tensor(*array.shape, kind="INT4", q=q, buffer=len(self.buffers) - 1)
+
     def shape(self, *dims: int) -> int:
         """A constant list of 32-bit integers."""
         return self.constant(dims, np.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from .ir import FREE, Array
 _DTYPES = {
     "FLOAT32": np.float32,
     "FLOAT16": np.float16,
+    "INT4": np.int8,  # weights only, unpacked
     "INT8": np.int8,
     "UINT8": np.uint8,
     "INT32": np.int32,
@@ -187,7 +189,7 @@ class _Reading:
             name = self._name(table.Name())
             if table.Sparsity() is not None:
                 raise Error(Errc.Unsupported, f"tensor '{name}'", "is stored sparse; store it dense")
-            data = self._contents(table, dtype, stored)
+            data = self._contents(table, kind, dtype, stored)
             quantization = self._quantization(table.Quantization(), kind, stored)
             return Tensor(name, dtype, kind, shape, data, quantization)
 
@@ -200,7 +202,7 @@ class _Reading:
         self._named |= {base: max(count, 1), name: 1}
         return name
 
-    def _contents(self, table: Any, dtype: np.dtype[Any] | None, shape: list[int]) -> Array | None:
+    def _contents(self, table: Any, kind: str, dtype: np.dtype[Any] | None, shape: list[int]) -> Array | None:
         """The bytes of a constant, seen as what it is."""
         if not table.Buffer():
             return None
@@ -215,11 +217,13 @@ class _Reading:
             raise ValueError(f"constants are more than {SHARED} times the file")
         if min(shape, default=0) < 0:
             raise ValueError(f"a constant of shape {shape}")
+        if kind == "INT4":
+            held = _nibbles(held)[: math.prod(shape)]
         array: Array = held.view(dtype).reshape(shape)
         return array
 
     def _quantization(self, table: Any, kind: str, shape: list[int]) -> Quantization | None:
-        if table is None or kind not in ("INT8", "UINT8", "INT32") or not self._counted(table.ScaleLength()):
+        if table is None or kind not in ("INT4", "INT8", "UINT8", "INT32") or not self._counted(table.ScaleLength()):
             return None
         if table.DetailsType():
             raise Error(Errc.Unsupported, "quantization", "is in blocks; one scale, or one for each channel, is read")
@@ -257,6 +261,12 @@ class _Reading:
         return options
 
 
+def _nibbles(packed: Array) -> Array:
+    """Two integers from -8 to 7 of each byte, the first in its low half."""
+    made: Array = np.stack([packed << 4, packed], axis=1).reshape(-1).view(np.int8) >> 4
+    return made
+
+
 def _readable(name: str) -> str:
     """Without control characters, and of names made of whole paths of modules the end of the first."""
     plain = "".join(letter if letter.isprintable() else "_" for letter in name)
@@ -268,8 +278,9 @@ def _names(enumeration: Any) -> dict[int, str]:
 
 
 def _computed(tensor: Tensor) -> Tensor:
-    """What is given or made is not constant, and 32-bit integers that are made stand for themselves."""
-    return replace(tensor, data=None, quantization=None if tensor.kind == "INT32" else tensor.quantization)
+    """What is given or made is not constant; 32-bit integers then stand for themselves, and none has 4 bits."""
+    quantization = None if tensor.kind == "INT32" else tensor.quantization
+    return replace(tensor, data=None, quantization=quantization, dtype=None if tensor.kind == "INT4" else tensor.dtype)
 
 
 def _within(indices: list[int], count: int, least: int) -> list[int]:
