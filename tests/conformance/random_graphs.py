@@ -141,15 +141,18 @@ class Case:
             return list(made.values()) if isinstance(made, dict) else [made]
 
     def _least(self, path: Path, way: Way) -> int:
-        """The least limit that would do, as the engine says when it refuses one."""
-        try:
-            model = runtime.load(path, way.threads, way.target, max_memory=1)
-            model({port.name: self.feeds[port.name] for port in model.inputs})
-        except Error as error:
-            if error.code == Errc.OverBudget:
-                return int(re.findall(r"at least (\d+) bytes", str(error))[0])
-            raise
-        return 1
+        """The least limit that would do, as the engine says when it refuses one: for all, or for what it knows yet."""
+        limit = 1
+        while True:
+            try:
+                model = runtime.load(path, way.threads, way.target, max_memory=limit)
+                model({port.name: self.feeds[port.name] for port in model.inputs})
+                return limit
+            except Error as error:
+                least = int((re.findall(r"at least (\d+) bytes", str(error)) or [0])[0])
+                if error.code != Errc.OverBudget or least <= limit:
+                    raise
+                limit = least
 
     @cached_property
     def _graph(self) -> Graph:

@@ -298,6 +298,10 @@ def _quantize(d: Draft) -> object:
     return d.add("QuantizeLinear", [x, d.constant(d.random.uniform(0.05, 0.2), np.float32), _zero(d, dtype)])
 
 
+def _quantize_by_range(d: Draft) -> object:
+    return d.add("DynamicQuantizeLinear", [d.value()], 3)
+
+
 def _dequantize(d: Draft) -> object:
     x = d.value("q", (1, 4))
     return d.add("DequantizeLinear", [x, d.constant(d.random.uniform(0.01, 0.1), np.float32), _zero(d, x.array.dtype)])
@@ -380,6 +384,7 @@ MATRICES: dict[str, Emit] = {
     "RotaryEmbedding": _rotary,
     "QuantizeLinear": _quantize,
     "DequantizeLinear": _dequantize,
+    "DynamicQuantizeLinear": _quantize_by_range,
     "ConvInteger": _conv_integer,
     "QLinearConv": _q_linear_conv,
     "MatMulInteger": _mat_mul_integer,

@@ -335,6 +335,21 @@ def _reverse(d: Draft) -> object:
     return d.add("ReverseSequence", [a, d.ints(lengths)], time_axis=time, batch_axis=1 - time)
 
 
+def _unique(d: Draft) -> object:
+    a = d.value("f" if d.chance(0.5) else "w")
+    outputs, along = 1 + d.below(4), {} if d.chance(0.5) else {"axis": d.axis(a)}
+    return d.add("Unique", [a], outputs, sorted=d.below(2), **along)
+
+
+def _suppressed(d: Draft) -> object:
+    """Of boxes that overlap, those with the best scores."""
+    scores = d.value("f", (3, 3))
+    corners = d.random.uniform(0, 4, (scores.shape[0], scores.shape[2], 2))
+    boxes = np.concatenate([corners, corners + d.random.uniform(0.5, 3, corners.shape)], -1)
+    limits = [d.ints([1 + d.below(4)]), d.constant([0.3], np.float32), d.constant([-0.5], np.float32)]
+    return d.add("NonMaxSuppression", [d.constant(boxes, np.float32), scores, *limits])
+
+
 def _filled(d: Draft) -> object:
     """ConstantOfShape on a computed shape."""
     (shape,) = d.add("Shape", [d.value("*")])
@@ -414,11 +429,14 @@ SHAPES: dict[str, Emit] = {
     "Tile": _tile,
     "Compress": _compress,
     "OneHot": _one_hot,
+    "NonMaxSuppression": _suppressed,
+    "NonZero": lambda d: d.add("NonZero", [d.value("*")]),
     "Trilu": _trilu,
     "ReverseSequence": _reverse,
     "ConstantOfShape": _filled,
     "Range": _range,
     "Size": _unary("Size", "*"),
+    "Unique": _unique,
     "Dropout": _unary("Dropout"),
     "EyeLike": lambda d: d.add("EyeLike", [d.value("f", (2, 2))], k=d.below(3) - 1),
 }
