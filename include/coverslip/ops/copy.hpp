@@ -8,8 +8,8 @@ namespace coverslip::inline v0::ops {
 template <std::size_t kBytes>
 void move_plane(const std::byte* from, std::byte* to, const Nest<2>& nest) {
   constexpr Dim kBlock = 16, kSize = kBytes;  // blocks: both sides move whole cache lines
-  const auto& [n, along] = nest.inner();
-  const auto& [rows, across] = nest.outer();
+  const Dim n = nest.inner().extent, rows = nest.outer().extent;
+  const auto &along = nest.inner().strides, &across = nest.outer().strides;
   const auto move = [&](Dim i, Dim row) {
     std::memcpy(to + kSize * (i * along[1] + row * across[1]), from + kSize * (i * along[0] + row * across[0]), kBytes);
   };

@@ -92,8 +92,8 @@ inline void run_softmax(const SoftmaxKernels& kernels, AxisFunction f, std::size
   if (!along) nest.want_unit_strides();
   const float* from = x.as<float>(box.origin());
   float* to = y.as<float>(box.origin());
-  const auto& [columns, by] = nest.inner();
-  const auto& [rows, over] = nest.outer();
+  const Dim columns = nest.inner().extent, rows = nest.outer().extent;
+  const auto &by = nest.inner().strides, &over = nest.outer().strides;
   nest.for_each_plane([&](const auto& at) {
     for (Dim row = 0; row < rows; ++row) {
       const float* line = from + at[0] + row * over[0];

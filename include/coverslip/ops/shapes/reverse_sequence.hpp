@@ -43,11 +43,11 @@ inline Dim sequence_length(const View& lengths, Dim sequence, Dim most) {
 }
 
 inline void reverse_sequence(const Node& node, Inputs in, Outputs out) {
-  const auto [batch, time] = sequence_axes(node);
+  const SequenceAxes axes = sequence_axes(node);
   for_each(out[0].held(), [&](const Index& at) {
-    const Dim length = sequence_length(in[1], at[batch], in[0].shape()[time]);
+    const Dim length = sequence_length(in[1], at[axes.batch], in[0].shape()[axes.time]);
     Index from = at;
-    if (at[time] < length) from[time] = length - 1 - at[time];
+    if (at[axes.time] < length) from[axes.time] = length - 1 - at[axes.time];
     std::memcpy(out[0].at(at), in[0].at(from), size_of(out[0].dtype()));
   });
 }

@@ -59,8 +59,8 @@ inline void scatter_elements_box(std::size_t axis, Update update, const Shape& i
   strides[axis] = to[axis] = 0;
   // Ordered by the updates' own strides; updates of one element differ along `axis` alone, and keep their order.
   const Nest<3> nest(part.shape(), {in[1].strides(), strides, in[2].strides()});
-  const auto& [n, along] = nest.inner();
-  const auto& [rows, across] = nest.outer();
+  const Dim n = nest.inner().extent, rows = nest.outer().extent;
+  const auto &along = nest.inner().strides, &across = nest.outer().strides;
   const auto size = static_cast<Dim>(size_of(y.dtype())), index_size = static_cast<Dim>(size_of(in[1].dtype()));
   const Dim extent = box[axis].end, step = y.strides()[axis];
   const std::byte *index0 = in[1].at(part.origin()), *update0 = in[2].at(part.origin());
@@ -133,8 +133,8 @@ inline void scatter_nd_box(const Tuples& tuples, Update update, Inputs in, View&
   copy_box(in[0], y, box);
   const std::size_t slice = tuples.whole.rank() - tuples.end();
   const Nest<2> nest(last_axes(box.shape(), slice), {last_axes(in[2].strides(), slice), last_axes(y.strides(), slice)});
-  const auto& [n, along] = nest.inner();
-  const auto& [rows, across] = nest.outer();
+  const Dim n = nest.inner().extent, rows = nest.outer().extent;
+  const auto &along = nest.inner().strides, &across = nest.outer().strides;
   const auto size = static_cast<Dim>(size_of(y.dtype()));
   Box heads = in[2].held();  // one for each tuple
   for (std::size_t axis = tuples.rank; axis < heads.rank(); ++axis) {
