@@ -119,14 +119,22 @@ def agree(model: onnx.ModelProto, graph: Graph, shape: tuple[int, ...], folder: 
     assert np.linalg.norm(found - expected) <= CLOSE * np.linalg.norm(expected)
 
 
+FREE_ARITHMETIC = ("vit", "swin", "deeplab", "shufflenet")
+"""Of free sizes these leave more: of a batch, how often a token or a mask is repeated; sizes of a picture."""
+
+
+def counted(graph: Graph) -> str:
+    counts = Counter(ops(graph))
+    return ", ".join(f"{counts[op]} {op}" for op in sorted(counts))
+
+
 @pytest.mark.parametrize("opset", [13, 17])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_block_becomes_the_nodes_that_it_should(name: str, opset: int, tmp_path: Path) -> None:
     family = FAMILIES[name]
     model = exported(family, free=False, opset=opset)
     graph = converted(model)
-    counts = Counter(ops(graph))
-    assert ", ".join(f"{counts[op]} {op}" for op in sorted(counts)) == BECOMES[name]
+    assert counted(graph) == BECOMES[name]
     agree(model, graph, family.shape, tmp_path)
 
 
@@ -135,6 +143,7 @@ def test_a_block_of_free_sizes_runs_at_several(name: str, tmp_path: Path) -> Non
     family = FAMILIES[name]
     model = exported(family, free=True)
     graph = converted(model)
+    assert counted(graph) == BECOMES[name] or name in FREE_ARITHMETIC
     change = (2, 0, -4, 8, 4)
     other = tuple(size + change[axis] * (axis in family.free) for axis, size in enumerate(family.shape))
     for shape in (family.shape, other):

@@ -16,6 +16,7 @@ from coverslip.passes import (
     batch_norm_folding,
     constant_folding,
     dead_code,
+    free_shapes,
     identity_removal,
     linear_fusion,
     pad_folding,
@@ -278,6 +279,52 @@ def test_a_free_shape_is_given_once_where_it_says_all() -> None:
     copied.add("Reshape", copied.constant([0, 12, 5]))
     copied.add("Reshape", copied.constant([0, 60]))
     check_left(copied.done(), reshapes.run)
+
+
+def listed(net: Net, of: str, *sizes: int) -> str:
+    """A list of sizes, the first of which is that of the batch of a value."""
+    batch = net.add("Gather", net.constant([0]), x=net.add("Shape", x=of), axis=0)
+    return net.add("Concat", net.constant(list(sizes)), x=batch, axis=0)
+
+
+def test_a_shape_that_copies_a_free_batch_becomes_a_constant_and_tells_the_rest() -> None:
+    net = Net(-1, 4, 6)
+    net.add("Reshape", listed(net, "x", 2, 2, -1), x="x")
+    split = net.add("Transpose", perm=[0, 2, 1, 3])
+    net.add("Reshape", listed(net, "x", 4, -1), x=split)
+    graph = net.done()
+    check(graph, free_shapes.run, ["Reshape", "Transpose", "Reshape"])
+    assert graph.values["reshape3"].shape == (-1, 2, 2, 6)
+    assert graph.outputs[0].shape == (-1, 4, 6)
+
+
+def test_windows_of_a_free_batch_are_known_to_be_a_multiple_of_it() -> None:
+    net = Net(-1, 4, 6)
+    windows = net.add("Reshape", net.constant([-1, 2, 6]), x=net.add("Relu"))
+    whole = net.add("Reshape", net.constant([-1, 4, 6]), x=windows)
+    both = net.add("Add", "x", x=whole)
+    net.add("Reshape", listed(net, "x", -1, 3), x=both)
+    graph = net.done()
+    check(graph, free_shapes.run, ["Relu", "Reshape", "Reshape", "Add", "Reshape"])
+    assert graph.outputs[0].shape == (-1, 8, 3)
+
+
+def test_two_free_sizes_in_other_places_stay_as_they_are() -> None:
+    net = Net(-1, -1, 6)
+    sizes = net.add("Gather", net.constant([1, 0]), x=net.add("Shape"), axis=0)
+    net.add("Reshape", net.add("Concat", net.constant([6]), x=sizes, axis=0), x="x")
+    check_left(net.done(), free_shapes.run)
+
+
+def test_a_slice_that_takes_all_of_known_axes_goes_though_others_are_free() -> None:
+    net = Net(-1, 4, 6)
+    net.add("Slice", net.constant([0, 0]), net.constant([2**63 - 1, 6]), net.constant([1, 2]), net.constant([1, 1]))
+    net.add("Relu")
+    check(net.done(), identity_removal.run, ["Relu"])
+    free = Net(-1, 4, 6)
+    free.add("Slice", free.constant([0]), free.constant([5]), free.constant([0]))
+    free.add("Relu")
+    check_left(free.done(), identity_removal.run)
 
 
 def test_an_offset_for_each_row_is_no_bias() -> None:

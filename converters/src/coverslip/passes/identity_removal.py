@@ -36,10 +36,22 @@ def _does_nothing(editor: Editor, types: dict[str, Value], node: Node) -> bool:
     if node.op == "Pad":
         pads = editor.constant(node.inputs[1])
         return pads is not None and not np.any(pads)
+    if node.op == "Slice" and source is not None and _takes_all(editor, node, source.shape):
+        return True
     if node.op in ("Reshape", "Flatten", "Resize", "Slice"):
         same = source is not None and result is not None and source.shape == result.shape
         return same and source is not None and FREE not in source.shape and _keeps_values(editor, node)
     return False
+
+
+def _takes_all(editor: Editor, node: Node, shape: tuple[int, ...]) -> bool:
+    """Whether a Slice leaves no element out, along axes of known sizes; others may be free."""
+    given = [editor.constant(name) for name in node.inputs[1:]]
+    if len(given) < 3 or any(array is None for array in given):
+        return False
+    begins, ends, axes, *steps = (array.reshape(-1).tolist() for array in given if array is not None)
+    whole = all(begin == 0 and end >= shape[axis] != FREE for begin, end, axis in zip(begins, ends, axes, strict=True))
+    return whole and all(step == 1 for step in (steps[0] if steps else []))
 
 
 def _keeps_values(editor: Editor, node: Node) -> bool:
