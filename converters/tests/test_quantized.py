@@ -15,7 +15,7 @@ from onnxruntime.quantization import QuantFormat, QuantType
 from quantized_blocks import BLOCKS, Way, deep, picture, quantize
 
 import coverslip
-from coverslip import Disagreement, engine, onnx_reader, passes, reader, shapes, writer
+from coverslip import Disagreement, Errc, Error, engine, onnx_reader, passes, reader, shapes, writer
 from coverslip.ir import Graph, Value
 from coverslip.passes import integer_movement, integer_operators
 
@@ -299,6 +299,16 @@ def test_channels_with_scales_of_their_own_lend_them_to_weights(tmp_path: Path) 
     # Of 0.5, -0.5 and of 4, 8: 1.5, -0.5 and -0.5, 0.5; 2, 7 and 40, 60; above 0, and in steps of the channel.
     expected = [[9, 7], [7, 8], [8, 10], [15, 19]]
     assert run(graph, [4, 2, 4, 5], tmp_path)[0].tolist() == expected
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_scales_that_fit_no_axis_are_refused_by_name(size: int) -> None:
+    net = Net(1, 3, 5)
+    weights = stored(net, np.ones((3, 3, 1)), np.ones(size))
+    net.add("Conv", weights)
+    with pytest.raises(Error, match="DequantizeLinear") as caught:
+        passes.run(done(net))
+    assert caught.value.code is Errc.BadShape
 
 
 S, Z, T, U = np.float32(0.05), np.uint8(120), np.float32(0.03), np.uint8(100)

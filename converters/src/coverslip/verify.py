@@ -145,6 +145,7 @@ class Answers:
         self._graph, self._exact, self._source = graph, exact, []
         self._close = max([CLOSE, *(COARSE.get(value.dtype, 0.0) for value in [*graph.inputs, *graph.values.values()])])
         self._steps = steps.of_outputs(graph)
+        self._settled = False
         for draw in draws(graph, self.case):
             try:
                 self._source.append(source(draw.feeds))
@@ -171,6 +172,7 @@ class Answers:
         Once each rounding has been compared, a step here and there leads two networks apart which are both right.
         """
         self._source = [reference.run(self._graph, dict(draw.feeds)) for draw in self.draws]
+        self._settled = True
 
     def golden(self) -> GoldenCase | None:
         """The file's case: samples of the converted network in double precision, the same on every machine.
@@ -178,7 +180,8 @@ class Answers:
         None where the outputs hold no number to sample.
         """
         try:
-            precise = reference.run(self._graph, dict(self.draws[0].feeds))
+            first = self.draws[0].feeds
+            precise = self._source[0] if self._settled else reference.run(self._graph, dict(first))
         except Error:  # an operator that no reference has in double
             precise = self._source[0]
         for name, answer in precise.items():

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import dtypes, reference_quantized
+from .. import dtypes, reference, reference_quantized
 from ..attributes import integer
 from ..ir import Array, Graph, Node
 from .matching import Matcher
@@ -141,8 +140,10 @@ class Quantized(Matcher):
         if scale is None or scale.dtype != np.float32 or scale.ndim > 1 or not np.all((scale > 0) & (scale < np.inf)):
             return None
         given = self.constant(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
-        zero = np.zeros(scale.shape, array.dtype) if given is None else given.reshape(scale.shape)
-        return Weights(array, scale, zero, integer(node, "axis", 1) % array.ndim)
+        zero, axis = np.zeros(scale.shape, array.dtype) if given is None else given, integer(node, "axis", 1)
+        if zero.size != scale.size or (scale.size > 1 and scale.size != array.shape[axis % array.ndim]):
+            return None
+        return Weights(array, scale, zero.reshape(scale.shape), axis % array.ndim)
 
     def numbers(self, value: str) -> npt.NDArray[np.float64] | None:
         """A constant, which may be quantized, as floats."""
@@ -151,10 +152,10 @@ class Quantized(Matcher):
             return array.astype(np.float64) if array.dtype == np.float32 else None
         if node is None or node.op != "DequantizeLinear" or not reference_quantized.plain(node):
             return None
-        constants: list[Any] = [self.constant(name) if name else None for name in node.inputs]
+        constants = [self.constant(name) if name else None for name in node.inputs]
         if any(array is None for name, array in zip(node.inputs, constants, strict=True) if name):
             return None
-        return reference_quantized.dequantize_linear(node, constants)
+        return reference.evaluate(node, [None if array is None else reference.widen(array) for array in constants])
 
     def parameters(self, grid: Grid) -> list[str]:
         """The names of constants that hold scale and zero point."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .. import reference_quantized
+from .. import reference, reference_quantized
 from ..attributes import integers, text
 from ..ir import Graph, Node
 from .grids import Grid, Quantized
@@ -50,7 +50,7 @@ def _round_constant(quantized: Quantized, node: Node) -> bool:
     given = all(array is not None for name, array in zip(node.inputs, constants, strict=True) if name)
     if not given or quantized.is_output(node.outputs[0]) or not reference_quantized.plain(node):
         return False
-    array = reference_quantized.quantize_linear(node, constants)
+    array = reference.evaluate(node, constants)
     quantized.remove(node)
     quantized.graph.constants[node.outputs[0]] = array
     quantized.changed = True

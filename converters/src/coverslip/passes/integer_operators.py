@@ -83,12 +83,14 @@ def _conv(quantized: Quantized, node: Node) -> None:
     weights, output = quantized.weights(node.inputs[1]), _output(quantized, node)
     if weights is None or output is None or not weights.along(0) or len(node.inputs) > 3:
         return
+    if output.scales.size not in (1, weights.integers.shape[0]):
+        return
     weights.axis = 0
     x, maker = quantized.integers(node.inputs[0]), quantized.maker(node.inputs[0])
     found = quantized.channels(maker, "DequantizeLinear")
     if x is None and maker is not None and found is not None:
         filters, channels = weights.integers.shape[:2]
-        if channels != 1 or filters % found[1].size:
+        if channels != 1 or found[1].size != integer(node, "group", 1) or filters % found[1].size:
             return
         x, weights = (maker.inputs[0], found[0]), weights.scaled(found[1].repeat(filters // found[1].size))
     if x is None:
