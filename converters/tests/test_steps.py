@@ -66,3 +66,12 @@ def test_no_bound_is_claimed_behind_operators_that_have_none() -> None:
     net = quantized(Net(1, 4))
     net.add("Exp")
     assert step(net) == 0
+
+
+def test_roundings_behind_one_of_a_sum_of_floats_part() -> None:
+    net = quantized(Net(1, 2, 4, 4))
+    net.add("MaxPool", kernel_shape=[2, 2])
+    assert not steps.part(quantized(net).graph)
+    net.add("AveragePool", kernel_shape=[2, 2])
+    assert not steps.part(quantized(net).graph)
+    assert steps.part(quantized(net).graph)

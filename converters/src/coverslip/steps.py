@@ -54,6 +54,45 @@ _KEEPING = frozenset(
 """Operators that move no two numbers farther apart than they were."""
 
 
+_SAME_ANYWHERE = frozenset(
+    [
+        *_ROUNDED,
+        *("Abs", "Add", "Cast", "Clip", "Concat", "ConvInteger", "DepthToSpace", "DequantizeLinear", "Div", "Expand"),
+        *(
+            "Flatten",
+            "Gather",
+            "GlobalMaxPool",
+            "Identity",
+            "LeakyRelu",
+            "MatMulInteger",
+            "Max",
+            "MaxPool",
+            "Min",
+            "Mul",
+        ),
+        *("Neg", "PRelu", "Pad", "ReduceMax", "ReduceMin", "Relu", "Reshape", "Slice", "SpaceToDepth", "Split"),
+        *("Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze", "Where"),
+    ]
+)
+"""Operators of integers, or of floats with one rounding at most: no order of sums changes their answer."""
+
+
+def part(graph: Graph) -> bool:
+    """Whether roundings follow one of a number that depends on the order of sums: a step there moves all of those."""
+    depends: set[str] = set()  # values that do
+    moved: set[str] = set()  # values that may be a step off for it
+    for node in graph.nodes:
+        if node.op in _ROUNDED and moved.intersection(node.inputs):
+            return True
+        if node.op in _ROUNDED and depends.intersection(node.inputs):
+            moved.update(node.outputs)
+        elif node.op not in _SAME_ANYWHERE or "activation" in node.attributes or depends.intersection(node.inputs):
+            depends.update(node.outputs)
+        if moved.intersection(node.inputs):
+            moved.update(node.outputs)
+    return False
+
+
 def of_outputs(graph: Graph) -> dict[str, float]:
     """By name; 0 where nothing is rounded, or where what follows the rounding has no such bound."""
     reach: dict[str, float] = {}

@@ -25,6 +25,9 @@ CLOSE = 1e-4
 COARSE = {"f16": 16 * 2.0**-11, "bf16": 16 * 2.0**-8}
 """The same where values between the nodes are rounded to 16 bits: some of their last places."""
 
+PARTED = 16 * 2.0**-8
+"""The same where a step of 8-bit numbers moves others behind it, as two orders of sums may have it."""
+
 _QUANTIZED = ("DynamicQuantizeLinear", "QuantizeLinear", "QLinearConv", "QLinearMatMul")
 
 WORSE = 4.0
@@ -169,10 +172,12 @@ class Answers:
     def settle(self) -> None:
         """Makes the converted network's own answers those that count.
 
-        Once each rounding has been compared, a step here and there leads two networks apart which are both right.
+        Once each rounding has been compared: a step here and there leads two networks apart which are both right.
         """
         self._source = [reference.run(self._graph, dict(draw.feeds)) for draw in self.draws]
         self._settled = True
+        if steps.part(self._graph):
+            self._close = max(self._close, PARTED)
 
     def golden(self) -> GoldenCase | None:
         """The file's case: samples of the converted network in double precision, the same on every machine.
