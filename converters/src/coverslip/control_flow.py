@@ -8,12 +8,13 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from .errors import Errc, Error
 from .ir import Array
 from .opsets import nodes_of
 
 MAX_TURNS = 256
 MAX_NODES = 1 << 14
-"""Of all turns of one loop together: beyond that the network would be mostly this loop."""
+"""Of all turns of the loops of one level together: beyond that the network would be mostly loops."""
 
 Names = dict[str, str]
 
@@ -67,6 +68,7 @@ class _Resolver:
         self._constants = dict(_constants(graph))
         self._taken = {value.name for value in [*graph.input, *graph.initializer]}
         self._taken |= {name for node in nodes_of(graph) for name in (*node.input, *node.output)}
+        self._made = 0  # nodes of turns
 
     def branch(self, node: onnx.NodeProto) -> list[onnx.NodeProto] | None:
         """What an If becomes whose condition is known."""
@@ -85,8 +87,10 @@ class _Resolver:
         turns = 0 if count is None else int(count.reshape(-1)[0])
         if not 1 <= turns <= MAX_TURNS or not _always(inputs[1], body, self._constants):
             return None
-        if turns * len(body.node) > MAX_NODES:
-            return None
+        self._made += turns * len(body.node)
+        if self._made > MAX_NODES:
+            message = f"loops make more than {MAX_NODES} nodes once each of their turns is written out"
+            raise Error(Errc.OverBudget, f"Loop '{node.name or node.output[0]}'", message)
         carried = list(node.input[2:])
         nodes: list[onnx.NodeProto] = []
         scans: list[list[str]] = [[] for _ in body.output[1 + len(carried) :]]

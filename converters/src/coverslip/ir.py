@@ -13,6 +13,9 @@ Array: TypeAlias = npt.NDArray[Any]
 FREE = -1
 """A dimension that the caller of the network chooses."""
 
+MAX_ELEMENTS = 1 << 30
+"""Of one value: a small file can ask for any amount of memory."""
+
 DTYPES = ("f32", "f16", "bf16", "i8", "u8", "i32", "i64", "bool")
 
 

@@ -6,9 +6,10 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped,unused-ignore]
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped,unused-ignore]
 
 from .errors import Errc, Error
 
@@ -30,22 +31,24 @@ def load(path: Path) -> onnx.ModelProto:
     if not model.HasField("graph"):
         raise Error(Errc.BadModel, str(path), "is not an ONNX file (it holds no graph)")
     budget = MAX_BYTES - size
-    for tensor in tensors(model.graph):
+    for tensor in tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             budget -= _embed(tensor, path.parent, budget)
     return model
 
 
-def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor of a graph, those in attributes and inner graphs included."""
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            for inner in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
-                yield from tensors(inner)
+def tensors(message: Message) -> Iterator[onnx.TensorProto]:
+    """Every tensor in a part of a model: in attributes, inner graphs, functions, sparse tensors, anywhere."""
+    if isinstance(message, onnx.TensorProto):
+        yield message
+        return
+    for _, value in message.ListFields():
+        for inner in [value] if isinstance(value, Message) else value if _holds_messages(value) else ():
+            yield from tensors(inner)
+
+
+def _holds_messages(value: Any) -> bool:
+    return not isinstance(value, (str, bytes, int, float)) and len(value) > 0 and isinstance(value[0], Message)
 
 
 def _embed(tensor: onnx.TensorProto, folder: Path, budget: int) -> int:

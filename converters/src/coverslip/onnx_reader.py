@@ -29,9 +29,12 @@ from . import (
     shapes,
 )
 from .errors import Errc, Error
-from .ir import FREE, Array, Attribute, Graph, Node, Value
+from .ir import FREE, MAX_ELEMENTS, Array, Attribute, Graph, Node, Value
 
 Shapes = dict[str, tuple[int, ...]]
+
+MAX_FOLDED = 1 << 20
+"""Elements of a constant that is worth computing; a small file can ask for any number."""
 
 MAX_NESTING = 8
 """How deep a loop may stand in a loop."""
@@ -133,6 +136,8 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
             if not control_flow.resolve(model.graph):
                 break
         return shapes.inferred(model)
+    except Error:
+        raise
     except Exception as error:  # all raise whatever their C++ or Python parts do
         problems = _problems_of(model)
         if problems:
@@ -149,7 +154,12 @@ def _problems_of(model: onnx.ModelProto) -> list[str]:
 
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    typed = shapes.inferred(model)
+    if opsets.holds(model, "Range"):  # whose numbers the inference that follows data writes out one by one
+        model = _constants_folded(shapes.inferred(model, data_prop=False))
+    return _constants_folded(shapes.inferred(model))
+
+
+def _constants_folded(typed: onnx.ModelProto) -> onnx.ModelProto:
     _count_elements(typed.graph)
     graph = onnx_ir.serde.deserialize_model(typed)
     with _silent(logging.getLogger("onnxscript")):
@@ -161,8 +171,12 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _foldable(node: onnx_ir.Node) -> bool | None:
-    """None leaves it to the optimizer, which asks ONNX's own reference."""
-    return False if node.op_type in {op.__name__ for op in onnx_corrections.CORRECTED} else None
+    """None leaves it to the optimizer, which asks ONNX's own reference. Raises Error where no computer holds it."""
+    sizes = [math.prod(dim for dim in output.shape or () if isinstance(dim, int)) for output in node.outputs]
+    largest = max(sizes, default=0)
+    if largest > (MAX_FOLDED if node.op_type == "Range" else MAX_ELEMENTS):
+        raise Error(Errc.OverBudget, f"{node.op_type} '{node.name}'", f"makes {largest} elements of constants")
+    return False if largest > MAX_FOLDED or node.op_type in {op.__name__ for op in onnx_corrections.CORRECTED} else None
 
 
 def _count_elements(graph: onnx.GraphProto) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import onnx
 import onnx.inliner
@@ -15,6 +15,10 @@ OLDEST, NEWEST = 13, onnx.defs.onnx_opset_version()
 
 Function = tuple[str, str]
 """Domain and name of an operator."""
+
+MAX_NODES = 1 << 17
+MAX_CALLS = 100
+"""Of functions in functions."""
 
 _KEPT = ("Bernoulli", "LinearAttention", "SequenceMap")
 """Functions whose bodies hold nothing that the engine could run: refused by their own name."""
@@ -32,6 +36,7 @@ def prepared(model: onnx.ModelProto, known: frozenset[str]) -> onnx.ModelProto:
         text = f"{found} is newer than {NEWEST}, the newest of the installed onnx"
         raise Error(Errc.Unsupported, "opset", f"{text}; upgrade onnx, or export the network at opset {NEWEST}")
     if model.functions:
+        _check_calls(model)
         model = _without_local_functions(model)
     if 0 < found < OLDEST:
         model = _raised(model, found)
@@ -46,13 +51,18 @@ def prepared(model: onnx.ModelProto, known: frozenset[str]) -> onnx.ModelProto:
     return model
 
 
-def nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+def nodes_of(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.NodeProto]:
     """All nodes, those of inner graphs included."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
             for inner in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
                 yield from nodes_of(inner)
+
+
+def holds(model: onnx.ModelProto, op: str) -> bool:
+    """Whether the operator is anywhere in the model."""
+    return any(node.op_type == op for node in nodes_of(model.graph))
 
 
 def _raised(model: onnx.ModelProto, found: int) -> onnx.ModelProto:
@@ -64,6 +74,32 @@ def _raised(model: onnx.ModelProto, found: int) -> onnx.ModelProto:
         raise Error(
             Errc.Unsupported, "opset", f"{text}; export the network again at opset {OLDEST} or newer"
         ) from error
+
+
+def _check_calls(model: onnx.ModelProto) -> None:
+    """Refuses functions that call each other in a circle, or as often as no program holds."""
+    bodies = {_called(function, function.name): function for function in model.functions}
+    sizes: dict[tuple[str, ...], int] = {}
+
+    def size(nodes: Iterable[onnx.NodeProto], around: tuple[tuple[str, ...], ...]) -> int:
+        total = 0
+        for node in nodes:
+            key = _called(node, node.op_type)
+            if key in bodies and key not in sizes:
+                if key in around or len(around) > MAX_CALLS:
+                    text = f"calls itself, or calls stand in more than {MAX_CALLS} others"
+                    raise Error(Errc.BadModel, f"function '{node.op_type}'", text)
+                sizes[key] = size(nodes_of(bodies[key]), (*around, key))
+            total += sizes.get(key, 1)
+        return total
+
+    if size(nodes_of(model.graph), ()) > MAX_NODES:
+        message = f"written out, the network's own functions make more than {MAX_NODES} nodes"
+        raise Error(Errc.OverBudget, "functions", message)
+
+
+def _called(holder: onnx.NodeProto | onnx.FunctionProto, name: str) -> tuple[str, ...]:
+    return (holder.domain, name, getattr(holder, "overload", ""))
 
 
 def _without_local_functions(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -98,7 +134,8 @@ def _schema(model: onnx.ModelProto, function: Function) -> onnx.defs.OpSchema | 
 
 def _written_out(model: onnx.ModelProto, function: Function) -> onnx.ModelProto | None:
     """The model with an operator's definition in its place; None where ONNX has none for this use of it."""
-    typed = onnx.shape_inference.infer_shapes(model, data_prop=True)  # some definitions depend on types
+    # Some definitions depend on types. Following data would write out the numbers of a Range one by one.
+    typed = onnx.shape_inference.infer_shapes(model, data_prop=not holds(model, "Range"))
     for tensor in typed.graph.initializer:  # which the inliner does not take from constants
         info = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
         typed.graph.value_info.append(info)

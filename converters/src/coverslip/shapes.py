@@ -42,7 +42,7 @@ def infer(graph: Graph) -> tuple[dict[str, Value], dict[str, Symbolic]]:
     return values, symbols
 
 
-def inferred(model: onnx.ModelProto, **options: bool) -> onnx.ModelProto:
+def inferred(model: onnx.ModelProto, data_prop: bool = True, **options: bool) -> onnx.ModelProto:
     """The model with ONNX's types of all values, those behind a GroupNormalization too, for which it has no rule."""
     kept: dict[int, onnx.NodeProto] = {}
     for i, node in enumerate(model.graph.node):
@@ -51,7 +51,7 @@ def inferred(model: onnx.ModelProto, **options: bool) -> onnx.ModelProto:
             kept[i].CopyFrom(node)
             node.CopyFrom(onnx.helper.make_node("Identity", node.input[:1], node.output[:1]))
     try:
-        typed = onnx.shape_inference.infer_shapes(model, data_prop=True, **options)
+        typed = onnx.shape_inference.infer_shapes(model, data_prop=data_prop, **options)
     finally:
         for i, node in kept.items():
             model.graph.node[i].CopyFrom(node)
