@@ -1,4 +1,4 @@
-"""Writes small Keras files for the tests: the three layouts of weights, and both forms of config."""
+"""Writes small Keras files for the tests, in all layouts of weights and both forms of config, and asks them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pytest
+from networks import Array, in_double
+
+from coverslip import keras_probe, keras_reader
 
 Json = dict[str, Any]
 Weights = dict[str, dict[str, Any]]  # layer -> kind -> array, inner models as dictionaries of layers
@@ -117,3 +121,19 @@ def numbers(*shape: int, seed: int = 1, positive: bool = False) -> Any:
     random = np.random.default_rng(seed)
     made = random.uniform(0.5, 1.5, shape) if positive else random.standard_normal(shape)
     return made.astype(np.float32)
+
+
+def one_layer(tmp_path: Path, entry: Json, shape: list[int | None], weights: dict[str, Any] | None = None) -> Path:
+    """A Sequential of one layer, named `it`."""
+    model = sequential("model", [layer("InputLayer", "in", shape=shape), entry])
+    return write_keras(tmp_path / "one.keras", model, {"it": weights or {}})
+
+
+def answer(path: Path, x: Array, wanted: dict[str, tuple[int, ...]] | None = None) -> list[Array]:
+    """What the network answers to its input `in`, in double precision."""
+    return in_double(keras_reader.read(path, wanted), {"in": x})
+
+
+def unprobed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For fixtures: HDF5 is read at once, not first in a process of its own, which takes long."""
+    monkeypatch.setattr(keras_probe, "check", lambda *_: None)

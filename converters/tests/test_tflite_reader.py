@@ -35,8 +35,8 @@ try:
 except Error:
     pytest.skip("the schema of .tflite files is not installed", allow_module_level=True)
 
+from keras_networks import slow_conv
 from networks import in_double
-from test_keras_reader import slow_conv
 from tflite_cases import CASES, X
 from tflite_files import CONV, DEPTHWISE, POOL, SAME, VALID, File, integers, numbers
 

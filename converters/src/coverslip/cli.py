@@ -55,17 +55,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     convert = commands.add_parser(
         "convert",
-        help="ONNX, Keras, TensorFlow Lite or PyTorch in, .slip out",
+        help="ONNX, Keras, TensorFlow Lite, TensorFlow.js or PyTorch in, .slip out",
         epilog="exit codes: 0 ok, 1 usage, 2 bad model or input, 3 unsupported, 4 I/O, 5 memory, 6 verification failed",
     )
     add = convert.add_argument
-    add("source", metavar="IN", help="an .onnx, .keras, .h5 or .tflite file, or PyTorch's .pt2 or .pt")
+    add("source", metavar="IN", help="an .onnx, .keras, .h5, .tflite, .pt2 or .pt file, or TensorFlow.js' model.json")
     add("-o", "--output", metavar="OUT.slip", required=True)
     add(
         "--shape",
         action="append",
         metavar="1,3,224,224",
-        help="fix free dimensions, ? leaves one free; NAME=1,3,... where inputs are many",
+        help="fix free dimensions, ? leaves one free, or frees one of a Keras file; NAME=1,3,... where inputs are many",
     )
     add("--labels", metavar="FILE", help="class names of the first output, one a line")
     add(

@@ -33,7 +33,7 @@ from .draws import Draw, Feeds
 from .dtypes import NUMPY
 from .edit import copied
 from .errors import Disagreement, Errc, Error
-from .ir import FREE, Array, Graph, Preprocess
+from .ir import FREE, MAX_ELEMENTS, Array, Graph, Preprocess
 from .to_onnx import to_onnx
 from .verify import ENGINE, Answers, Difference, Run, converted_runners, is_quantized, source_runners
 
@@ -41,8 +41,7 @@ StrPath: TypeAlias = "str | os.PathLike[str]"
 Shape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
 
 PRECISIONS = ("float32", "float16", "bfloat16", "dynamic", "int8", "mixed")
-MAX_ELEMENTS = 1 << 30
-KERAS = (".keras", ".h5", ".hdf5")
+KERAS = (".keras", ".h5", ".hdf5", ".json")
 TFLITE = ".tflite"
 
 
@@ -185,17 +184,24 @@ def _describe(graph: Graph, source: Path, options: Options) -> None:
         raise Error(
             Errc.BadInput, "labels", f"{len(graph.labels)} names for output '{graph.outputs[0].name}' of {shape}"
         )
-    try:
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    except OSError as error:
-        raise Error(Errc.Io, str(source), error.strerror or str(error)) from error
     graph.meta = {
         "title": source.stem,
         "source": source.name,
-        "source_hash": digest,
+        "source_hash": _digest(source),
         "converter": f"coverslip {_version()}",
         "options": _option_text(options),
     } | dict(options.meta)
+
+
+def _digest(source: Path) -> str:
+    """SHA-256 of the source's bytes; where it is several files, of one after the other."""
+    digest = hashlib.sha256()
+    try:
+        for path in keras_reader.files(source) if source.suffix.lower() in KERAS else [source]:
+            digest.update(path.read_bytes())
+    except OSError as error:
+        raise Error(Errc.Io, str(source), error.strerror or str(error)) from error
+    return digest.hexdigest()
 
 
 def _labels(labels: Sequence[str] | StrPath | None) -> list[str]:

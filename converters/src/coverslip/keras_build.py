@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from .errors import Errc, Error
-from .ir import Array, Attribute, Graph, Node
-from .keras_file import Json
+from .ir import FREE, MAX_ELEMENTS, Array, Attribute, Graph, Node
+from .keras_file import MAX_WEIGHTS, Json
 
-TO_PLANAR, TO_CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
+MAX_USES = 10_000
+"""Uses of layers in a network: models within models can ask for any number."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value and its shape as Keras has it: N,H,W,C for a picture, which the graph holds as N,C,H,W."""
+    """A value and its shape as Keras has it: N,H,W,C for a picture, which the graph holds as N,C,H,W.
+
+    So with any number of axes between N and C, if at least one.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -29,14 +34,32 @@ class Builder:
     keras: int  # major version, on which some definitions depend
     prefix: str = ""
     _made: dict[str, int] = field(default_factory=dict)
+    _uses: int = 0
+    _bytes: int = 0
+
+    def begin(self, layer: str) -> None:
+        """What is added from now on belongs to this use of a layer."""
+        self.prefix, self._uses = layer, self._uses + 1
+        if self._uses > MAX_USES:
+            raise Error(
+                Errc.OverBudget, f"layer '{layer}'", f"is use {self._uses} of a layer, at most {MAX_USES} are read"
+            )
 
     def node(self, op: str, inputs: list[str], shape: tuple[int, ...], **attributes: Attribute) -> Tensor:
         """Adds a node that makes one tensor."""
         count = self._made.get(self.prefix, 0)
         self._made[self.prefix] = count + 1
         name = f"{self.prefix}:{count}" if count else self.prefix
+        self.check_size(shape)
         self.graph.nodes.append(Node(op, name, inputs, [name], dict(attributes)))
         return Tensor(name, shape)
+
+    def check_size(self, shape: tuple[int, ...]) -> None:
+        """Refuses a value that a small file can ask for and no computer holds."""
+        size = math.prod(dim for dim in shape if dim != FREE)
+        if size > MAX_ELEMENTS:
+            message = f"has a value of {size} elements, more than {MAX_ELEMENTS} are not converted"
+            raise Error(Errc.OverBudget, f"layer '{self.prefix}'", message)
 
     def rename(self, old: str, new: str, first: int = 0) -> None:
         """Gives a value another name, in the nodes from `first` on."""
@@ -58,16 +81,21 @@ class Builder:
         name, count = f"{self.prefix}/{what}", 1
         while name in self.graph.constants:
             name, count = f"{self.prefix}/{what}_{count}", count + 1
+        self._bytes += array.nbytes
+        if self._bytes > MAX_WEIGHTS:
+            raise Error(Errc.OverBudget, f"layer '{self.prefix}'", f"all weights together pass {MAX_WEIGHTS} bytes")
         self.graph.constants[name] = np.ascontiguousarray(array)
         return name
 
     def channels_last(self, x: Tensor) -> Tensor:
         """The value with the axes that Keras has; for what mixes axes."""
-        return self.node("Transpose", [x.name], x.shape, perm=TO_CHANNELS_LAST) if len(x.shape) == 4 else x
+        rank = len(x.shape)
+        return self.node("Transpose", [x.name], x.shape, perm=[0, *range(2, rank), 1]) if rank > 2 else x
 
     def planar(self, x: Tensor) -> Tensor:
         """The value as the graph holds it, from one with the axes that Keras has."""
-        return self.node("Transpose", [x.name], x.shape, perm=TO_PLANAR) if len(x.shape) == 4 else x
+        rank = len(x.shape)
+        return self.node("Transpose", [x.name], x.shape, perm=[0, rank - 1, *range(1, rank - 1)]) if rank > 2 else x
 
 
 @dataclass
@@ -89,22 +117,22 @@ class Call:
         """An error that names the layer."""
         return Error(code, f"layer '{self.build.prefix}'", message)
 
-    def pair(self, key: str, default: int | None = None) -> list[int]:
-        """A setting for height and width, given as one number or two."""
+    def per_axis(self, key: str, default: int | None = None, least: int = 1) -> list[int]:
+        """A setting for each axis between N and C, given as one number or as many as there are axes."""
+        axes = len(self.x.shape) - 2
         value = self.config.get(key)
-        if value is None:
-            value = default
-        if isinstance(value, int):
-            return [value, value]
-        if not isinstance(value, list) or len(value) != 2 or not all(isinstance(v, int) for v in value):
-            raise self.refuse(f"{key} is {value}, expected one or two integers", Errc.BadModel)
-        return list(value)
+        value = default if value is None else value
+        listed = [value] * axes if isinstance(value, int) else value
+        if not isinstance(listed, list) or len(listed) != axes:
+            raise self.refuse(f"{key} is {str(value)[:80]}, expected one or {axes} integers", Errc.BadModel)
+        if not all(isinstance(v, int) and v >= least for v in listed):
+            raise self.refuse(f"{key} is {str(value)[:80]}, expected integers from {least} on", Errc.BadModel)
+        return list(listed)
 
-    def planar_picture(self) -> tuple[int, int, int, int]:
-        """N, H, W, C of the input, which must be a picture with the channels last."""
+    def want_picture(self, axes: int) -> None:
+        """Refuses an input that has not the channels last and this number of axes between them and N."""
         if self.config.get("data_format") not in (None, "channels_last"):
             raise self.refuse("only data_format channels_last is read")
-        if len(self.x.shape) != 4:
-            raise self.refuse(f"input has shape {self.x.shape}, expected N,H,W,C", Errc.BadShape)
-        n, h, w, c = self.x.shape
-        return n, h, w, c
+        if len(self.x.shape) != axes + 2:
+            wanted = ",".join(["N", *"DHW"[3 - axes :], "C"])
+            raise self.refuse(f"input has shape {self.x.shape}, expected {wanted}", Errc.BadShape)

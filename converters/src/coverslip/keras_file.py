@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import stat
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ def _load_zip(path: Path) -> KerasFile:
         with zipfile.ZipFile(path) as archive:
             if len(archive.infolist()) > MAX_MEMBERS:
                 raise Error(Errc.OverBudget, str(path), f"holds more than {MAX_MEMBERS} files")
+            for member in archive.infolist():
+                _check_member(member)
             config = _json(_member(archive, "config.json", MAX_CONFIG), "config.json")
             about = _json(_member(archive, "metadata.json", MAX_CONFIG), "metadata.json")
             weights = _member(archive, "model.weights.h5", MAX_WEIGHTS)
@@ -58,6 +61,15 @@ def _load_zip(path: Path) -> KerasFile:
         raise Error(Errc.BadModel, str(path), f"is not a whole .keras archive: {error}") from error
     keras_probe.check(weights, str(path))
     return KerasFile(config, str(about.get("keras_version", "")), _open(io.BytesIO(weights), str(path)), zipped=True)
+
+
+def _check_member(member: zipfile.ZipInfo) -> None:
+    """Refuses what no tool of Keras writes, and what another tool that unpacks the archive could write anywhere."""
+    name, where = member.orig_filename, f"member '{member.orig_filename[:80]}'"
+    if name.startswith("/") or set(name) & set("\\:\0") or ".." in name.split("/"):
+        raise Error(Errc.BadModel, where, "lies outside of the archive")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise Error(Errc.BadModel, where, "is a link, which is not followed")
 
 
 def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Reads a Keras model (`.keras`, or `.h5` with the architecture) without Keras: config and weights alone, no code."""
+"""Reads a Keras model (`.keras`, `.h5`, or TensorFlow.js) without Keras: config and weights alone, no code."""
 
 from __future__ import annotations
 
@@ -7,39 +7,54 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import keras_file, shapes
+from . import keras_file, shapes, tfjs_file
 from .errors import Errc, Error
 from .ir import FREE, Graph, Value
 from .keras_build import Builder, Call, Tensor
-from .keras_file import Json
+from .keras_file import Json, KerasFile
 from .keras_layers import FUNCTIONS, LAYERS
 from .keras_weights import Weights
+from .tfjs_file import TfjsFile, TfjsWeights
 
 MODELS = ("Functional", "Model", "Sequential")
 MAX_DEPTH = 16
+MAX_LAYERS = 10_000
 
 Shapes = dict[str, tuple[int, ...]]
 
 
 def read(path: Path, shapes_wanted: Shapes | None = None) -> Graph:
-    """The graph, as Keras computes: nothing folded yet. Pictures go in and come out as N,H,W,C."""
-    file = keras_file.load(path)
+    """The graph, as Keras computes: nothing folded yet. Pictures go in and come out as N,H,W,C.
+
+    A dimension wanted FREE is free in the graph, whatever the file says: all shapes are worked out anew.
+    """
     try:
+        file = tfjs_file.load(path) if _is_tfjs(path) else keras_file.load(path)
         return _graph(file, shapes_wanted or {})
     except _DAMAGE as error:
         raise Error(Errc.BadModel, str(path), f"is damaged: {error}") from error
+
+
+def files(path: Path) -> list[Path]:
+    """Every file that holds a part of the network, the named one first."""
+    return tfjs_file.files(path) if _is_tfjs(path) else [path]
+
+
+def _is_tfjs(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
 
 
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """What config of other types than Keras writes, and HDF5 structures that contradict themselves, can raise."""
 
 
-def _graph(file: keras_file.KerasFile, shapes_wanted: Shapes) -> Graph:
+def _graph(file: KerasFile | TfjsFile, shapes_wanted: Shapes) -> Graph:
     root = file.config
     _refuse_unknown(root)
     builder = Builder(Graph(), _major(file.version))
     layers = _layers(root)
-    weights = Weights.of(file, layers, root["class_name"] == "Sequential")
+    sequential = root["class_name"] == "Sequential"
+    weights = file.weights if isinstance(file, TfjsFile) else Weights.of(file, layers, sequential)
     inputs = _graph_inputs(builder, root, shapes_wanted)
     outputs = _Model(builder, root, weights, "", 0).run(inputs)
     _graph_outputs(builder, outputs)
@@ -58,6 +73,8 @@ def _layers(model: Json) -> list[Json]:
     layers = config.get("layers") if isinstance(config, dict) else config  # a list alone is an old Sequential
     if not isinstance(layers, list):
         raise Error(Errc.BadModel, "config", "a model without layers")
+    if len(layers) > MAX_LAYERS:
+        raise Error(Errc.OverBudget, "config", f"{len(layers)} layers in one model, at most {MAX_LAYERS} are read")
     for layer in layers:
         good = isinstance(layer, dict) and isinstance(layer.get("class_name"), str)
         inner = layer.get("config") if good else None
@@ -112,7 +129,7 @@ class _Model:
 
     builder: Builder
     model: Json
-    weights: Weights
+    weights: Weights | TfjsWeights
     path: str
     depth: int
     tensors: dict[tuple[str, int], list[Tensor]] = field(default_factory=dict)
@@ -163,17 +180,19 @@ class _Model:
         name, kind = layer["config"]["name"], layer["class_name"]
         path = f"{self.path}{name}" + (f"#{use}" if use else "")
         if kind in MODELS:
+            self.builder.begin(path)
             weights = self.weights.inner(name, _layers(layer), kind == "Sequential")
             return _Model(self.builder, layer, weights, f"{path}/", self.depth + 1).run(inputs)
         if not inputs or (numbers and kind not in FUNCTIONS):
             raise Error(Errc.BadModel, f"layer '{path}'", "takes a number" if inputs else "has no input")
-        entry, self.builder.prefix = LAYERS[kind], path
+        entry = LAYERS[kind]
+        self.builder.begin(path)
         kinds = entry.kinds(layer["config"])
         arrays = dict(zip(kinds, self.weights.arrays(name, kinds), strict=True))
         call = Call(self.builder, layer["config"], inputs, arrays, list(numbers))
         first = len(self.builder.graph.nodes)
         try:
-            return [self.builder.claim(entry.build(call), first)]
+            return [self.builder.claim(entry.run(call), first)]
         except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
             raise Error(Errc.BadModel, f"layer '{path}'", f"its config or weights do not fit: {error}") from error
 
@@ -283,6 +302,7 @@ def _graph_inputs(builder: Builder, root: Json, wanted: Shapes) -> list[Tensor]:
         shape = tuple(declared) if given is None else _fixed(name, declared, given)
         builder.graph.inputs.append(Value(name, "f32", shape))
         builder.prefix = f"{name}.planar"
+        builder.check_size(shape)
         tensors.append(builder.planar(Tensor(name, shape)))
     unknown = [name for name in wanted if name and name not in {value.name for value in builder.graph.inputs}]
     if unknown or ("" in wanted and len(layers) != 1):
@@ -292,13 +312,14 @@ def _graph_inputs(builder: Builder, root: Json, wanted: Shapes) -> list[Tensor]:
 
 
 def _fixed(name: str, declared: list[int], given: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape as given; it may free any dimension but the channels, which the weights fix."""
     fits = len(declared) == len(given) and all(
         a in (FREE, b) or b == FREE for a, b in zip(declared, given, strict=True)
     )
     if not fits:
         have = ["free" if dim == FREE else dim for dim in declared]
         raise Error(Errc.BadShape, f"input '{name}'", f"the network wants {have}, --shape says {list(given)}")
-    return tuple(a if b == FREE else b for a, b in zip(declared, given, strict=True))
+    return (*given[:-1], declared[-1] if given[-1] == FREE else given[-1])
 
 
 def _graph_outputs(builder: Builder, outputs: list[Tensor]) -> None:
