@@ -1,0 +1,41 @@
+"""A real network for heads, converted, labels a real head as its own program does.
+
+Network, head and labels are not part of the project: they are taken from shared/data beside the checkout.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import Array
+
+import coverslip
+from coverslip import engine
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "brain"
+
+pytestmark = pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is not there: a head, a network and its labels")
+
+HEADER, SIDE = 352, 256
+
+
+def voxels(path: Path) -> Array:
+    """The bytes of a NIfTI file of 256x256x256 of them: planes, rows, columns."""
+    data = gzip.decompress(path.read_bytes())
+    return np.frombuffer(data, np.uint8, SIDE**3, HEADER).reshape(SIDE, SIDE, SIDE)
+
+
+def test_a_tensorflow_js_network_labels_a_whole_head_as_its_own_program_does(tmp_path: Path) -> None:
+    if engine.loader() is None:
+        pytest.skip("the engine is not installed")
+    model = tmp_path / "brain.slip"
+    report = coverslip.convert(DATA / "model5_gw_ae" / "model.json", model, shape=(1, -1, -1, -1, 1))
+    assert report.verified.startswith("yes")
+    head = voxels(DATA / "t1_crop.nii.gz").astype(np.float32)
+    scaled = (head - head.min()) / (head.max() - head.min())
+    scores = coverslip.load(model)(scaled[None, ..., None])
+    labels = scores[0].argmax(axis=-1)
+    assert np.mean(labels == voxels(DATA / "ref_model5_gw_ae.nii.gz")) >= 0.9999
