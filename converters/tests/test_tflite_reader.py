@@ -222,6 +222,13 @@ def test_4_bit_weights_are_unpacked_low_half_first(tmp_path: Path) -> None:
     assert np.allclose(answer(file, tmp_path, x), x.astype(np.float64) @ weights.T * 0.5)
 
 
+def test_operators_are_known_by_the_newer_field_alone(tmp_path: Path) -> None:
+    file = File(old_codes=False)
+    file.op("RELU", [file.input(1, 4)], file.tensor(1, 4))
+    graph = tflite_reader.read(file.write(tmp_path / "it.tflite")).graph
+    assert graph.nodes[0].op == "Relu"
+
+
 def test_long_names_and_unprintable_ones_are_made_readable(tmp_path: Path) -> None:
     file = File()
     long = "/".join(f"module{i}" for i in range(100))

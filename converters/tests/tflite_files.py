@@ -35,6 +35,7 @@ class File:
     inputs: list[int] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
     subgraphs: int = 1
+    old_codes: bool = True  # operators by the field of 8 bits too
 
     def tensor(self, *shape: int, kind: str = "FLOAT32", q: Quantized | None = None, **more: Any) -> int:
         """A tensor without contents. `more`: name, signature, buffer."""
@@ -125,7 +126,8 @@ class _Writer:
             name = self._b.CreateString(kind[7:])
             return self._table("OperatorCode", DeprecatedBuiltinCode=32, BuiltinCode=32, CustomCode=name)
         number = getattr(self._schema.BuiltinOperator, kind)
-        return self._table("OperatorCode", DeprecatedBuiltinCode=min(number, 127), BuiltinCode=number, Version=version)
+        old = min(number, 127) if self._file.old_codes else 0
+        return self._table("OperatorCode", DeprecatedBuiltinCode=old, BuiltinCode=number, Version=version)
 
     def _tensor(self, entry: dict[str, Any], number: int) -> int:
         fields = {

@@ -242,7 +242,7 @@ class _Reading:
         with _place(f"operator {number}"):
             table = graph.Operators(number)
             code = self._entry("OperatorCodes", table.OpcodeIndex())
-            builtin = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
+            builtin = _builtin(code)
             kind = self._codes.get(builtin, f"operator {builtin}")
             if kind == "CUSTOM":
                 kind = f"CUSTOM {(code.CustomCode() or b'').decode(errors='replace')[:80]}"
@@ -259,6 +259,14 @@ class _Reading:
         options = getattr(self._schema, name)()
         options.Init(union.Bytes, union.Pos)
         return options
+
+
+def _builtin(code: Any) -> int:
+    """The operator's number. Old files have it in a field of 8 bits; the package looks at the newer one too seldom."""
+    table = code._tab
+    at = table.Offset(10)
+    newer = table.Get(importlib.import_module("flatbuffers.number_types").Int32Flags, at + table.Pos) if at else 0
+    return max(int(newer), int(code.DeprecatedBuiltinCode()))
 
 
 def _nibbles(packed: Array) -> Array:
