@@ -28,6 +28,9 @@ COARSE = {"f16": 16 * 2.0**-11, "bf16": 16 * 2.0**-8}
 PARTED = 16 * 2.0**-8
 """The same where a step of 8-bit numbers moves others behind it, as two orders of sums may have it."""
 
+SHAKEN = 2.0**-20
+"""By how much an input is changed to see how far that moves the roundings of a quantized network, relatively."""
+
 _QUANTIZED = ("DynamicQuantizeLinear", "QuantizeLinear", "QLinearConv", "QLinearMatMul")
 
 WORSE = 4.0
@@ -178,6 +181,7 @@ class Answers:
         self._settled = True
         if steps.part(self._graph):
             self._close = max(self._close, PARTED)
+        self._exact = self._shaken
 
     def golden(self) -> GoldenCase | None:
         """The file's case: samples of the converted network in double precision, the same on every machine.
@@ -202,7 +206,7 @@ class Answers:
             return None
         largest = max((abs(value) for _, _, value in self.case.samples), default=1.0)
         allowed = max(ENGINE, self._close)
-        step = max(self._steps.values())
+        step = max(self._steps.values()) + self._moved(precise)
         allowed = max(allowed * min(largest, 1.0), SMALLEST)
         self.case.tolerance = allowed + step / max(largest, 1.0)  # the file's rule scales what is above 1
         return self.case
@@ -221,11 +225,31 @@ class Answers:
         exact = self._exactly(draw, name)
         finite = exact is not None and np.isfinite(difference.largest)
         if exact is None or not finite or _largest(exact, b) > WORSE * _largest(exact, a):
-            raise Disagreement(Errc.BadModel, f"output '{name}'", _beside(draw, against, a, b, exact))
+            raise Disagreement(
+                Errc.BadModel,
+                f"output '{name}'",
+                _beside(draw, against, a, b, exact, "shaken" if self._settled else "double"),
+            )
         return difference
 
+    def _moved(self, answers: dict[str, Array]) -> float:
+        """How far the first draw's answers may be moved by roundings that move others."""
+        if not self._settled or not steps.part(self._graph):
+            return 0.0
+        shaken = self._shaken(self.draws[0].feeds)
+        return WORSE * max(_largest(answers[name], np.asarray(shaken[name])) for name in answers)
+
+    def _shaken(self, feeds: Feeds) -> dict[str, Array]:
+        """What the converted network answers to other last places: how far it is from itself where steps move steps."""
+        random = np.random.default_rng(self.case.seed)
+        shaken = {}
+        for name, array in feeds.items():
+            places = random.uniform(-SHAKEN, SHAKEN, array.shape)
+            shaken[name] = (array * (1 + places)).astype(array.dtype) if array.dtype.kind == "f" else array
+        return reference.run(self._graph, shaken)
+
     def _exactly(self, draw: Draw, name: str) -> Array | None:
-        """The source's answer in double precision; None where it cannot be had."""
+        """The source's answer in double precision, or see _shaken; None where it cannot be had."""
         try:
             return np.asarray(self._exact(draw.feeds)[name], np.float64)
         except Error:
@@ -240,12 +264,12 @@ def _largest(a: Array, b: Array) -> float:
     return float(np.nan_to_num(apart, nan=np.inf).max())
 
 
-def _beside(draw: Draw, against: str, a: Array, b: Array, exact: Array | None) -> str:
+def _beside(draw: Draw, against: str, a: Array, b: Array, exact: Array | None, third: str) -> str:
     """The places that differ most, each answer beside the others."""
     apart = np.nan_to_num(np.abs(a - b), nan=np.inf).reshape(-1)
     rows = [f"differs from its source by {apart.max():.3g} ({draw.what}); nothing was written"]
-    double = "double" if exact is not None else ""
-    rows.append(f"{'index':>10} {'source':>14} {'converted':>14} {double:>14}   (converted: {against})")
+    third = third if exact is not None else ""
+    rows.append(f"{'index':>10} {'source':>14} {'converted':>14} {third:>14}   (converted: {against})")
     flat: list[Any] = [answers.reshape(-1) for answers in (a, b, exact) if answers is not None]
     for index in np.argsort(apart)[::-1][:5]:
         rows.append(f"{index:>10} " + " ".join(f"{values[index]:>14.7g}" for values in flat))
