@@ -252,6 +252,29 @@ def test_a_free_batch_stays_free_or_is_given(tmp_path: Path) -> None:
     assert caught.value.code is Errc.BadShape
 
 
+def test_shapes_are_computed_of_a_free_batch(tmp_path: Path) -> None:
+    file = File()
+    free = {"signature": (-1, 6, 6, 3)}
+    pooled = file.op(
+        "MAX_POOL_2D", [file.input(1, 6, 6, 3, **free)], file.tensor(1, 3, 3, 3, signature=(-1, 3, 3, 3)), **POOL
+    )
+    sized = file.tensor(1, 5, 4, 3, signature=(-1, 5, 4, 3))
+    file.op("RESIZE_BILINEAR", [pooled, file.shape(5, 4)], sized, options="ResizeBilinearOptions", version=3)
+    shape = file.op("SHAPE", [sized], file.tensor(4, kind="INT32"), options="ShapeOptions", OutType=2)
+    parts = [shape, file.shape(0), file.shape(1), file.shape(1)]
+    batch = file.tensor(kind="INT32")
+    file.op("STRIDED_SLICE", parts, batch, options="StridedSliceOptions", ShrinkAxisMask=1)
+    packed = file.tensor(2, kind="INT32")
+    file.op("PACK", [batch, file.constant(60, np.int32)], packed, options="PackOptions", ValuesCount=2)
+    flat = file.op("RESHAPE", [sized, packed], file.tensor(1, 60, signature=(-1, 60)), options="ReshapeOptions")
+    weights = file.constant(numbers(4, 60))
+    made = file.tensor(1, 4, signature=(-1, 4))
+    file.op("FULLY_CONNECTED", [flat, weights, file.constant(numbers(4))], made, options="FullyConnectedOptions")
+    report, graph = convert(file.write(tmp_path / "net.tflite"))
+    assert graph.outputs[0].shape == (-1, 4)
+    assert not report.warnings or importlib.util.find_spec("ai_edge_litert") is None
+
+
 def test_a_step_of_the_output_is_allowed_and_two_are_not(tmp_path: Path) -> None:
     imported, _ = read(tmp_path, "an int8 network")
     graph = imported.graph

@@ -276,6 +276,15 @@ def shape(call: Call) -> None:
         call.give(call.node("Cast", [call.node("Shape", [call.x()])], to=call.dtype()))
 
 
+def _resized(call: Call, height: int, width: int) -> str:
+    """The sizes N,C,H,W, of which the file may leave the first free."""
+    n, _, _, channels = call.tensor(0).shape
+    if FREE not in (n, channels):
+        return call.shape_input([n, channels, height, width])
+    batch = call.node("Shape", [call.x(planar=True, stored=True)], end=2)
+    return call.node("Concat", [batch, call.shape_input([height, width])], axis=0)
+
+
 def resize(mode: str) -> Build:
     """RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR to a constant size."""
 
@@ -288,14 +297,7 @@ def resize(mode: str) -> Build:
         if mode == "nearest":
             attributes["nearest_mode"] = "round_prefer_ceil" if corners or half else "floor"
         height, width = call.integers(1)
-        n, _, _, c = call.tensor(0).shape
-        if FREE in (n, c):  # the sizes are then all that can be told
-            h, w = call.tensor(0).shape[1:3]
-            if FREE in (h, w) or height % h or width % w:
-                raise call.refuse("a free batch and a size that is no multiple of the input's")
-            more = ["", call.constant("scales", [1, 1, height / h, width / w], np.float32)]
-        else:
-            more = ["", "", call.shape_input([n, c, height, width])]
+        more = ["", "", _resized(call, height, width)]
         if mode == "linear":
             y, stored = call.mean("Resize", more, **attributes)
         else:
