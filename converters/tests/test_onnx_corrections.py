@@ -47,6 +47,8 @@ CASES: dict[str, tuple[int, str, list[Any], int, dict[str, Any]]] = {
     ),
     "indices": (17, "MaxPool", [(2, 3, 5, 4)], 2, {"kernel_shape": [3, 4], "storage_order": 1}),
     "indices of padded windows": (17, "MaxPool", [(2, 1, 5, 4, 3)], 2, {"kernel_shape": [2] * 3, "pads": [1] * 6}),
+    "the order of what is found": (17, "Unique", [np.array([5, 1, 5, 3, 1])], 4, {"sorted": 0}),
+    "the order of rows": (17, "Unique", [np.array([[7, 2, 7], [1, 0, 1]])], 4, {"sorted": 0, "axis": 1}),
     "the same size": (17, "MaxPool", [(1, 1, 7)], 1, {"kernel_shape": [4], "strides": [2], "auto_pad": "SAME_LOWER"}),
 }
 

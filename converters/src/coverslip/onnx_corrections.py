@@ -110,6 +110,18 @@ class Pad(ReferencePad):  # type: ignore[misc]
         return super()._run(x[tuple(index)], np.maximum(pads, 0), *more, **attributes)
 
 
+class Unique(OpRun):  # type: ignore[misc]
+    """Unsorted: takes places in the input for places among the results, or sorts all the same."""
+
+    def _run(self, x: Array, axis: int | None = None, sorted: int = 1) -> tuple[Array, ...]:
+        along = None if axis is None or np.isnan(axis) else axis
+        y, first, inverse, counts = np.unique(x, True, True, True, axis=along)
+        order = np.arange(first.size) if sorted else np.argsort(first)
+        rows = y.take(order, axis=along or 0)
+        places = np.argsort(order)[inverse.reshape(-1)]
+        return (rows, first[order], places, counts[order])[: len(self.onnx_node.output)]
+
+
 CORRECTED = (
     AveragePool,
     BatchNormalization,
@@ -126,4 +138,5 @@ CORRECTED = (
     Mean,
     MeanVarianceNormalization,
     Pad,
+    Unique,
 )
