@@ -30,12 +30,17 @@ from onnx import helper, numpy_helper
 from random_draft import Array, Draft, Rejected, onnx_type, session_options
 from random_layers import MATRICES, NORMS, WINDOWS
 from random_ops import AXES, ELEMENTS, SHAPES, Emit
+from random_quantized import QUANTIZED
 
 from coverslip import Errc, Error, onnx_double, onnx_reader, passes, runtime, shapes, writer
 from coverslip.edit import copied
 from coverslip.ir import Graph
 
-FAMILIES: tuple[dict[str, Emit], ...] = (ELEMENTS, ELEMENTS, SHAPES, SHAPES, WINDOWS, WINDOWS, AXES, NORMS, MATRICES)
+FAMILIES: tuple[dict[str, Emit], ...] = (
+    *(ELEMENTS, ELEMENTS, SHAPES, SHAPES, WINDOWS, WINDOWS),
+    *(AXES, NORMS, MATRICES, QUANTIZED),
+)
+"""As often as they stand here."""
 
 CLOSE = 1e-4
 """Difference, as a part of the largest answer, that needs no judge: see random_draft.NOISE."""

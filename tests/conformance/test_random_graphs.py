@@ -11,6 +11,7 @@ import random_graphs
 from random_graphs import Outcome, Way
 from random_layers import MATRICES, NORMS, WINDOWS
 from random_ops import AXES, ELEMENTS, SHAPES
+from random_quantized import QUANTIZED
 
 COUNT = 500
 
@@ -37,7 +38,7 @@ def test_no_graph_is_refused(outcomes: list[Outcome]) -> None:
 def test_every_operator_that_can_be_drawn_is_drawn(outcomes: list[Outcome]) -> None:
     """An operator that onnxruntime, or the draft, rejects each time would be missing without a word."""
     drawn = {name for outcome in outcomes for name in outcome.operators}
-    names = {word for family in (ELEMENTS, AXES, SHAPES, WINDOWS, NORMS, MATRICES) for word in family}
+    names = {word for family in (ELEMENTS, AXES, SHAPES, WINDOWS, NORMS, MATRICES, QUANTIZED) for word in family}
     missing = {name for name in names if name.split(" of ")[0].split(" by ")[0] not in drawn and name[0].isupper()}
     assert missing <= random_graphs.COMBINED, missing - random_graphs.COMBINED
     assert min(outcome.nodes for outcome in outcomes) < 8 and max(outcome.nodes for outcome in outcomes) >= 50
