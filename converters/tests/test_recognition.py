@@ -402,15 +402,17 @@ def test_masks_of_the_windows_of_one_picture_join_the_bias() -> None:
     check(graph, attention_recognition.run, ["Attention"])
 
 
+@pytest.mark.parametrize("factor", [False, True])
 @pytest.mark.parametrize("batch", [8, -1])
-def test_windows_of_several_pictures_become_heads(batch: int) -> None:
+def test_windows_of_several_pictures_become_heads(batch: int, factor: bool) -> None:
     net = Net(batch, 3, 5, 8)
-    graph = attention(net, net.weights(1, 3, 5, 5), windows=net.weights(1, 2, 1, 5, 5))
+    heads = net.weights(3, 1, 1) if factor else ""
+    graph = attention(net, net.weights(1, 3, 5, 5), windows=net.weights(1, 2, 1, 5, 5), heads=heads)
     feeds = {"x": np.random.default_rng(3).standard_normal((8, 3, 5, 8)).astype(np.float32)}
     before = in_double(graph, feeds)[0]
     assert attention_recognition.run(graph)
     shapes.annotate(graph)
-    assert ops(graph) == ["Reshape", "Reshape", "Reshape", "Attention", "Reshape"]
+    assert ops(graph) == [*(["Mul"] if factor else []), "Reshape", "Reshape", "Reshape", "Attention", "Reshape"]
     after = in_double(graph, feeds)[0]
     assert np.abs(before - after).max() <= CLOSE * np.abs(before).max()
 

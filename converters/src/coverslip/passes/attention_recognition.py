@@ -152,8 +152,9 @@ class _Writer:
             sizes = (1, 1, 1, *self._matcher.sizes(mask))
             masks.append(self._reshaped(mask, [1, 1, *sizes[-3:]]))
         full = self._sum([*masks, self._spread(scores.windows, [1, windows, heads, rows, keys])])
-        lengths = ((q, rows), (k, keys), (self._values, keys))
-        inputs = [self._reshaped(value, [-1, windows * heads, n, self._size(value)]) for value, n in lengths]
+        size = self._size(scores.q)
+        lengths = ((q, rows, size), (k, keys, size), (self._values, keys, self._size(self._values)))
+        inputs = [self._reshaped(value, [-1, windows * heads, n, each]) for value, n, each in lengths]
         inputs.append(self._reshaped(full, [1, windows * heads, rows, keys]))
         attended = self._add("Attention", inputs, {"scale": scores.scale})
         shape = np.array([-1, heads, rows, self._size(self._values)], np.int64)

@@ -45,7 +45,7 @@ def _settle(graph: Graph) -> bool:
     for node in list(graph.nodes):
         if node.op != "Reshape":
             continue
-        wanted = _elements(editor, symbols, node.inputs[1])
+        wanted = _elements(editor, symbols, multiples, node.inputs[1])
         constant = editor.constant(node.inputs[1])
         target = None if wanted is None else _target(node, wanted, symbols.get(node.inputs[0]), multiples)
         if target is None or (constant is not None and constant.tolist() == target):
@@ -65,29 +65,29 @@ def _target(node: Node, wanted: Elements, data: shapes.Symbolic | None, multiple
     copied = [i for i, size in enumerate(wanted) if size == 0]
     copied += [i for i in free if i < len(data) and multiples.same(wanted[i], data[i])]
     left = [i for i in free if i not in copied]
-    if len(left) + wanted.count(-1) > 1:
-        return None
-    target = [0 if i in copied else -1 if i in left else int(size) for i, size in enumerate(wanted)]
-    rest = [size for i, size in enumerate(data) if i not in copied]
-    numbers = [size for size in rest if isinstance(size, int)]
-    given = math.prod(size for size in target if size > 0)
-    if -1 in target and len(numbers) == len(rest) and given and not math.prod(numbers) % given:
-        target[target.index(-1)] = math.prod(numbers) // given
-    return target
+    target = [0 if i in copied else size if isinstance(size, int) else -1 for i, size in enumerate(wanted)]
+    sizes = [multiples.size(size) for i, size in enumerate(data) if i not in copied]
+    names = [multiples.size(wanted[i]) for i in left]
+    whole = math.prod(size[0] for size in sizes if size is not None)
+    given = math.prod(size for size in target if size > 0) * math.prod(size[0] for size in names if size is not None)
+    known = None not in sizes and [size[1] for size in sizes if size and size[1]] == [size[1] for size in names if size]
+    if -1 in wanted and known and given and whole % given == 0:  # the rest is a number
+        target[wanted.index(-1)] = whole // given
+    return target if target.count(-1) < 2 else None
 
 
-def _elements(editor: Editor, symbols: dict[str, shapes.Symbolic], value: str) -> Elements | None:
+def _elements(editor: Editor, symbols: dict[str, shapes.Symbolic], multiples: Multiples, value: str) -> Elements | None:
     """What a list of sizes holds, or a size alone."""
     array, node = editor.constant(value), editor.maker(value)
     if array is not None:
         return [int(item) for item in array.reshape(-1)] if array.ndim < 2 else None
-    found = None if node is None else _made(editor, symbols, node)
+    found = None if node is None else _made(editor, symbols, multiples, node)
     if found is None and symbols.get(value) in ((), (1,)):
         return [f"value {value}"]
     return found
 
 
-def _made(editor: Editor, symbols: dict[str, shapes.Symbolic], node: Node) -> Elements | None:
+def _made(editor: Editor, symbols: dict[str, shapes.Symbolic], multiples: Multiples, node: Node) -> Elements | None:
     if node.op == "Shape":
         shape = symbols.get(node.inputs[0])
         if shape is None:
@@ -95,11 +95,16 @@ def _made(editor: Editor, symbols: dict[str, shapes.Symbolic], node: Node) -> El
         named: Elements = [f"{node.inputs[0]} {i}" if size is None else size for i, size in enumerate(shape)]
         return named[integer(node, "start", 0) : integer(node, "end", len(shape))]
     if node.op == "Concat":
-        parts = [_elements(editor, symbols, name) for name in node.inputs]
+        parts = [_elements(editor, symbols, multiples, name) for name in node.inputs]
         return None if any(part is None for part in parts) else [size for part in parts if part for size in part]
-    if node.op not in ("Gather", "Slice", "Squeeze", "Unsqueeze", "Cast"):
+    if node.op not in ("Gather", "Slice", "Squeeze", "Unsqueeze", "Cast", "Mul"):
         return None
-    source = _elements(editor, symbols, node.inputs[0])
+    source = _elements(editor, symbols, multiples, node.inputs[0])
+    if node.op == "Mul":
+        factor = _elements(editor, symbols, multiples, node.inputs[1])
+        pair = [*(source or []), *(factor or [])]
+        numbers, names = [n for n in pair if isinstance(n, int)], [n for n in pair if isinstance(n, str)]
+        return [multiples.times(names[0], numbers[0])] if len(numbers) == len(names) == 1 and numbers[0] > 0 else None
     if source is None or node.op in ("Squeeze", "Unsqueeze", "Cast"):
         return source
     given = [editor.constant(name) for name in node.inputs[1:]]

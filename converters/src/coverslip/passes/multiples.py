@@ -34,6 +34,13 @@ class Multiples:
             return self._of.get(size, (1, size))
         return None if size is None else (size, "")
 
+    def times(self, name: str, factor: int) -> str:
+        """The name of so many times a size."""
+        many = f"{factor} * {name}"
+        count, of = self._of.get(name, (1, name))
+        self._of[many] = (count * factor, of)
+        return many
+
     def same(self, a: int | str | None, b: int | str | None) -> bool:
         """Whether two sizes are known to be equal."""
         return a is not None and self.size(a) == self.size(b)
