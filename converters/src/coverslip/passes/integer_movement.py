@@ -141,15 +141,14 @@ def _transpose_weights(quantized: Quantized, node: Node) -> bool:
 
 
 def _concat(quantized: Quantized, node: Node) -> bool:
-    """Parts that stand for floats in different ways are each rounded as the whole is, which is the same."""
+    """A part that stands for floats in another way is rounded as the whole is; of several such, only the whole is."""
     rounding = quantized.rounding(node.outputs[0])
     if rounding is None:
         return False
     last, grid = rounding
-    parts = [_part(quantized, node, i, grid) for i in range(len(node.inputs))]
-    if any(part is None for part in parts):
+    whole = [part for i in range(len(node.inputs)) if (part := _part(quantized, node, i, grid)) is not None]
+    if len(whole) < len(node.inputs) or sum(made is not None for _, made in whole) > 1:
         return False
-    whole = [part for part in parts if part is not None]
     quantized.set_inputs(node, [name for name, _ in whole])
     for _, made in whole:
         if made is not None:
