@@ -31,6 +31,13 @@ Outcome outcome_of(const F& f, std::size_t n, Fail how, bool& failed) {
   return outcome;
 }
 
+// g++ 11 does not destroy the members of an aggregate when a later one throws (GCC bug 66139; g++ 12 does).
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
+constexpr bool kCompilerLoses = true;
+#else
+constexpr bool kCompilerLoses = false;
+#endif
+
 // Lets each allocation of f(object) fail, alone and with all that follow. f says that there is no memory, or does
 // without (a sort may). Then f(object) must work, and nothing be left when the object is gone.
 template <class M, class F>
@@ -56,7 +63,7 @@ void fail_each(const M& make, const F& f) {
       CAPTURE(n);
       REQUIRE((outcome == Outcome::OutOfMemory || outcome == Outcome::Right));
       REQUIRE(still_right);
-      REQUIRE(left == 0);
+      if (!kCompilerLoses) REQUIRE(left == 0);
       errors += outcome == Outcome::OutOfMemory;
     }
     CHECK(errors > 0);
