@@ -34,11 +34,11 @@ TEST_CASE("the inputs of a golden case are the same in C++ and Python, in every 
               {DType::i32, 1e10f, 0x5ac7a25330740c0au},    {DType::i64, 400.25f, 0x333ad39a679a453bu},
               {DType::i64, 1e10f, 0xebf9f4d40d6016a2u},    {DType::boolean, 400.25f, 0x43697a022d519cbcu},
               {DType::boolean, 1e10f, 0x43697a022d519cbcu}};
-  for (const auto& [dtype, high, expected] : rows) {
-    CAPTURE(to_string(dtype));
-    const Tensor t = golden_input(sample(high), 1, {dtype, {}});
-    CHECK(t.type() == TensorType{dtype, {2, 500}});
-    CHECK(fingerprint(t) == expected);
+  for (const auto& row : rows) {
+    CAPTURE(to_string(row.dtype));
+    const Tensor t = golden_input(sample(row.high), 1, {row.dtype, {}});
+    CHECK(t.type() == TensorType{row.dtype, {2, 500}});
+    CHECK(fingerprint(t) == row.expected);
   }
 }
 
