@@ -90,6 +90,26 @@ def test_an_import_computes_the_same_in_onnxruntime_and_after_the_passes(case: s
             assert all(difference <= limit for difference, limit in zip(apart(found, exact), limits, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("case", "whole", "parts"),
+    [
+        ("a norm multiplied out", "LayerNormalization", "ReduceMean"),
+        ("a norm multiplied out, without scale", "LayerNormalization", "ReduceMean"),
+        ("attention of a small transformer", "LayerNormalization", "ReduceMean"),
+        ("attention of a small transformer", "Attention", "Softmax"),
+        ("attention over heads in one axis", "Attention", "Softmax"),
+    ],
+)
+def test_what_transformers_were_taken_apart_to_is_put_together(
+    case: str, whole: str, parts: str, tmp_path: Path
+) -> None:
+    graph = read(tmp_path, case)[0].graph
+    passes.run(graph)
+    made = [node.op for node in graph.nodes]
+    assert made.count(whole) == 1
+    assert parts not in made
+
+
 @pytest.mark.parametrize("padding", [SAME, VALID])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_convolutions_pad_the_odd_row_at_the_end(tmp_path: Path, padding: int, stride: int) -> None:

@@ -611,3 +611,52 @@ def _(f: File) -> int:
     back = f.op("TRANSPOSE", [mixed, f.shape(0, 2, 1, 3)], f.tensor(1, 6, 2, 4), options="TransposeOptions")
     flat = f.op("RESHAPE", [back, f.shape(1, 6, 8)], f.tensor(1, 6, 8), options="ReshapeOptions")
     return f.op("GELU", [flat], f.tensor(1, 6, 8), options="GeluOptions", Approximate=True)
+
+
+def spread_norm(axes: list[int], keep: bool, inner: bool) -> Build:
+    """A layer's norm as x * r + (bias - mean * r), the scale `inner` to r or behind it all."""
+
+    def build(f: File) -> int:
+        x, rows = f.input(1, 6, 8), (1, 6, 1) if keep else (6,)
+
+        def mean(of: int) -> int:
+            return f.op("MEAN", [of, f.shape(*axes)], f.tensor(*rows), options="ReducerOptions", KeepDims=keep)
+
+        def column(of: int) -> int:
+            if keep:
+                return of
+            return f.op("RESHAPE", [of, f.shape(1, 6, 1)], f.tensor(1, 6, 1), options="ReshapeOptions")
+
+        def binary(kind: str, a: int, b: int, *shape: int) -> int:
+            return f.op(kind, [a, b], f.tensor(*shape), options=f"{kind.capitalize()}Options")
+
+        middle = mean(x)
+        apart = f.op("SQUARED_DIFFERENCE", [x, column(middle)], f.tensor(1, 6, 8), options="SquaredDifferenceOptions")
+        root = f.op("RSQRT", [binary("ADD", mean(apart), f.constant(1e-3), *rows)], f.tensor(*rows))
+        scale, bias = f.constant(numbers(8)), f.constant(numbers(8, seed=2))
+        if inner:
+            factor = binary("MUL", root, scale, 1, 6, 8)
+            shift = binary("SUB", bias, binary("MUL", middle, factor, 1, 6, 8), 1, 6, 8)
+            return binary("ADD", binary("MUL", x, factor, 1, 6, 8), shift, 1, 6, 8)
+        shift = binary("SUB", f.constant(0.0), binary("MUL", root, middle, *rows), *rows)
+        return binary("ADD", binary("MUL", x, column(root), 1, 6, 8), column(shift), 1, 6, 8)
+
+    return build
+
+
+CASES |= {
+    "a norm multiplied out": spread_norm([2], True, True),
+    "a norm multiplied out, without scale": spread_norm([0, 2], False, False),
+}
+
+
+@case("attention over heads in one axis")
+def _(f: File) -> int:
+    heads = [f.input(1, 2, 6, 4) for _ in range(3)]
+    flat = [f.op("RESHAPE", [x, f.shape(2, 6, 4)], f.tensor(2, 6, 4), options="ReshapeOptions") for x in heads]
+    scores = f.op("BATCH_MATMUL", flat[:2], f.tensor(2, 6, 6), options="BatchMatMulOptions", AdjY=True)
+    wide = f.op("RESHAPE", [scores, f.shape(1, 2, 6, 6)], f.tensor(1, 2, 6, 6), options="ReshapeOptions")
+    soft = f.op("SOFTMAX", [wide], f.tensor(1, 2, 6, 6), options="SoftmaxOptions", Beta=1.0)
+    flat_soft = f.op("RESHAPE", [soft, f.shape(2, 6, 6)], f.tensor(2, 6, 6), options="ReshapeOptions")
+    mixed = f.op("BATCH_MATMUL", [flat_soft, flat[2]], f.tensor(2, 6, 4), options="BatchMatMulOptions")
+    return f.op("RESHAPE", [mixed, f.shape(1, 2, 6, 4)], f.tensor(1, 2, 6, 4), options="ReshapeOptions")

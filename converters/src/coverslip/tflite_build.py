@@ -44,6 +44,7 @@ class Builder:
     forms: dict[int, dict[Form, str]] = field(default_factory=dict)
     made: dict[str, Made] = field(default_factory=dict)
     _named: dict[str, int] = field(default_factory=dict)
+    _same: dict[tuple[str, tuple[str, ...], str], str] = field(default_factory=dict)
 
     def name(self, base: str) -> str:
         """A value's name that is not taken yet."""
@@ -54,10 +55,12 @@ class Builder:
         return name
 
     def node(self, op: str, base: str, inputs: list[str], **attributes: Attribute) -> str:
-        """Adds a node of one output."""
-        name = self.name(base)
-        self.graph.nodes.append(Node(op, name, inputs, [name], dict(attributes)))
-        return name
+        """Adds a node of one output; one that is there already is not computed again."""
+        key = (op, tuple(inputs), repr(sorted(attributes.items())))
+        if key not in self._same:
+            self._same[key] = name = self.name(base)
+            self.graph.nodes.append(Node(op, name, inputs, [name], dict(attributes)))
+        return self._same[key]
 
     def constant(self, base: str, array: Array) -> str:
         """Adds a constant."""
