@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from keras_files import Json, answer, layer, numbers, one_layer, sequential, unprobed, write_keras
+from keras_files import Json, answer, layer, numbers, one_layer, sequential, unprobed, write_h5, write_keras
 from keras_networks import slow_conv
+from networks import in_onnxruntime
 
 from coverslip import Errc, Error, keras_reader
 
@@ -239,6 +240,25 @@ def test_layer_normalization_is_of_each_pixel(tmp_path: Path) -> None:
     entry = layer("LayerNormalization", "it", axis=-1, epsilon=1e-3)
     path = one_layer(tmp_path, entry, [None, 4, 5, 6], {"gamma": gamma, "beta": beta})
     assert np.abs(answer(path, x)[0] - wanted).max() < 1e-5
+
+
+@pytest.mark.parametrize(("batch", "kind"), [(None, "bilinear"), (2, "bilinear"), (None, "nearest")])
+def test_resizing_keeps_the_centres_of_pixels(tmp_path: Path, batch: int | None, kind: str) -> None:
+    x = numbers(2, 4, 6, 3, seed=3)
+    entry = layer("Resizing", "it", height=2, width=3, interpolation=kind)
+    blocks = x.astype(np.float64).reshape(2, 2, 2, 3, 2, 3)
+    wanted = blocks.mean(axis=(2, 4)) if kind == "bilinear" else blocks[:, :, 1, :, 1]
+    path = one_layer(tmp_path, entry, [batch, 4, 6, 3])
+    assert np.abs(answer(path, x)[0] - wanted).max() < EXACT
+    assert np.abs(in_onnxruntime(keras_reader.read(path), {"in": x})[0] - wanted).max() < 1e-6
+
+
+def test_a_weight_without_a_name_is_a_layers_only_one(tmp_path: Path) -> None:
+    model = sequential("m", [layer("InputLayer", "in", shape=[1, 4, 4, 2]), layer("LayerScale", "it")])
+    gamma, x = numbers(2), numbers(1, 4, 4, 2, seed=2)
+    for kind in ("gamma", "variable_1"):
+        found = answer(write_h5(tmp_path / "m.h5", model, {"it": {kind: gamma}}), x)[0]
+        assert np.abs(found - x.astype(np.float64) * gamma).max() < EXACT
 
 
 def test_a_repeated_vector(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-from keras_files import answer, functional, layer, numbers, one_layer, unprobed, write_h5, write_keras
+from keras_files import answer, functional, layer, numbers, one_layer, sequential, unprobed, write_h5, write_keras
 from keras_networks import expected_of_residual_network, residual_network
 from networks import in_double, in_onnxruntime, ops
 
@@ -111,3 +113,35 @@ def test_sizes_that_the_file_fixes_can_be_freed(tmp_path: Path) -> None:
     x = numbers(1, 5, 6, 2, seed=3)
     same = one_layer(tmp_path, entry, [None, 5, 6, 2], {"kernel": numbers(3, 3, 2, 4)})
     assert np.array_equal(in_double(graph, {"in": x})[0], answer(same, x)[0])
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_uses_of_a_model_are_counted_as_the_form_of_config_counts_them(tmp_path: Path, older: bool) -> None:
+    start, grow = (
+        layer("InputLayer", "start", shape=[None, 2]),
+        layer("Rescaling", "r", ["start"], scale=2.0, offset=1.0),
+    )
+    inner = functional("inner", [start, grow], ["start"], ["r"])
+    sources = [("in", 0), ("inner", 1 if older else 0)]
+    inner["inbound_nodes"] = [
+        [[name, use, 0, {}]] if older else layer("ReLU", "", [name])["inbound_nodes"][0] for name, use in sources
+    ]
+    model = functional("model", [layer("InputLayer", "in", shape=[None, 2]), inner], ["in"], [])
+    model["config"]["output_layers"] = [["inner", 2, 0], ["inner", 1, 0]]  # its making is use 0
+    x = numbers(2, 2)
+    twice, once = answer(write_keras(tmp_path / "m.keras", model, {}), x)
+    assert np.abs(once - (2 * x.astype(np.float64) + 1)).max() < EXACT
+    assert np.abs(twice - (4 * x.astype(np.float64) + 3)).max() < EXACT
+
+
+def test_weights_of_models_two_deep_lie_in_one_group_of_an_h5_file(tmp_path: Path) -> None:
+    deep = sequential("deep", [layer("Dense", "it", use_bias=False)])
+    deep["config"]["layers"][0]["config"]["batch_input_shape"] = [None, 3]
+    model = sequential("m", [layer("InputLayer", "in", shape=[None, 3]), sequential("inner", [deep])])
+    kernel, path, x = numbers(3, 2), tmp_path / "m.h5", numbers(2, 3, seed=2)
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(model)
+        group = file.create_group("model_weights/inner")
+        group.attrs["weight_names"] = [b"deep/it/kernel"]
+        group["deep/it/kernel"] = kernel
+    assert np.abs(answer(path, x)[0] - x.astype(np.float64) @ kernel).max() < EXACT

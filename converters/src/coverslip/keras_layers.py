@@ -13,7 +13,7 @@ from .ir import FREE
 from .keras_activations import activation, elu, leaky_relu, planar_axis, prelu, relu, softmax, thresholded_relu
 from .keras_build import Call, Tensor
 from .keras_file import Json
-from .keras_norms import batch_norm, group_norm, layer_norm, normalization, rescaling, unit_norm
+from .keras_norms import batch_norm, group_norm, layer_norm, layer_scale, normalization, rescaling, unit_norm
 from .keras_resizing import center_crop, cropping, resizing, up_sampling, zero_padding
 from .keras_windows import conv, conv_transpose, dense, depthwise, global_pool, pool, separable
 
@@ -184,6 +184,7 @@ LAYERS: dict[str, Layer] = {
     "GroupNormalization": Layer(group_norm, _AFFINE),
     "Identity": Layer(_same),
     "LayerNormalization": Layer(layer_norm, _AFFINE),
+    "LayerScale": Layer(layer_scale, (("gamma", ""),)),
     "LeakyReLU": Layer(leaky_relu),
     "Maximum": Layer(lambda call: merge(call, "Max")),
     "Minimum": Layer(lambda call: merge(call, "Min")),
@@ -197,6 +198,7 @@ LAYERS: dict[str, Layer] = {
     "Reshape": Layer(reshape),
     "Resizing": Layer(resizing, axes=2),
     "Softmax": Layer(softmax),
+    "StochasticDepth": Layer(_same),
     "Subtract": Layer(lambda call: merge(call, "Sub")),
     "ThresholdedReLU": Layer(thresholded_relu),
     "UnitNormalization": Layer(unit_norm),

@@ -63,6 +63,11 @@ def group_norm(call: Call) -> Tensor:
     return call.build.node("GroupNormalization", inputs, call.x.shape, num_groups=groups, epsilon=epsilon)
 
 
+def layer_scale(call: Call) -> Tensor:
+    """LayerScale of ConvNeXt: a factor for each channel."""
+    return call.build.node("Mul", [call.x.name, _along_channels(call, "gamma", call.weights["gamma"])], call.x.shape)
+
+
 def unit_norm(call: Call) -> Tensor:
     """UnitNormalization: each pixel's vector of channels, of length 1."""
     _want_last_axis(call)

@@ -11,14 +11,11 @@ from . import keras_file, shapes, tfjs_file
 from .errors import Errc, Error
 from .ir import FREE, Graph, Value
 from .keras_build import Builder, Call, Tensor
+from .keras_config import MAX_DEPTH, MODELS, Calls, layers_of, references
 from .keras_file import Json, KerasFile
 from .keras_layers import FUNCTIONS, LAYERS
 from .keras_weights import Weights
 from .tfjs_file import TfjsFile, TfjsWeights
-
-MODELS = ("Functional", "Model", "Sequential")
-MAX_DEPTH = 16
-MAX_LAYERS = 10_000
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -52,7 +49,7 @@ def _graph(file: KerasFile | TfjsFile, shapes_wanted: Shapes) -> Graph:
     root = file.config
     _refuse_unknown(root)
     builder = Builder(Graph(), _major(file.version))
-    layers = _layers(root)
+    layers = layers_of(root)
     sequential = root["class_name"] == "Sequential"
     weights = file.weights if isinstance(file, TfjsFile) else Weights.of(file, layers, sequential)
     inputs = _graph_inputs(builder, root, shapes_wanted)
@@ -67,28 +64,6 @@ def _major(version: str) -> int:
     return int(head) if head.isdigit() else 3
 
 
-def _layers(model: Json) -> list[Json]:
-    """The layers of a model; each has a class and a config with a name."""
-    config = model.get("config")
-    layers = config.get("layers") if isinstance(config, dict) else config  # a list alone is an old Sequential
-    if not isinstance(layers, list):
-        raise Error(Errc.BadModel, "config", "a model without layers")
-    if len(layers) > MAX_LAYERS:
-        raise Error(Errc.OverBudget, "config", f"{len(layers)} layers in one model, at most {MAX_LAYERS} are read")
-    for layer in layers:
-        good = isinstance(layer, dict) and isinstance(layer.get("class_name"), str)
-        inner = layer.get("config") if good else None
-        if isinstance(inner, list):
-            inner = layer["config"] = {"layers": inner}
-        if not isinstance(inner, dict):
-            raise Error(Errc.BadModel, "config", "a layer without class_name or config")
-        name = inner.get("name", layer.get("name"))
-        if not isinstance(name, str) or not name:
-            raise Error(Errc.BadModel, "config", f"a {layer['class_name']} without name")
-        inner["name"] = name
-    return layers
-
-
 def _refuse_unknown(root: Json) -> None:
     """Lists every layer that cannot be read, those of inner models too."""
     problems: list[str] = []
@@ -96,7 +71,7 @@ def _refuse_unknown(root: Json) -> None:
     def visit(model: Json, path: str, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise Error(Errc.OverBudget, path, f"models within models, more than {MAX_DEPTH} deep")
-        for layer in _layers(model):
+        for layer in layers_of(model):
             kind, name = layer["class_name"], f"{path}{layer['config']['name']}"
             custom = layer.get("registered_name") if layer.get("registered_name") != kind else None
             if kind in MODELS and not custom:
@@ -137,7 +112,7 @@ class _Model:
     def run(self, inputs: list[Tensor]) -> list[Tensor]:
         """The outputs for these inputs."""
         if self.model["class_name"] == "Sequential":
-            for layer in _layers(self.model):
+            for layer in layers_of(self.model):
                 if layer["class_name"] != "InputLayer":
                     inputs = self._apply(layer, inputs)
             return inputs
@@ -145,14 +120,15 @@ class _Model:
 
     def _functional(self, inputs: list[Tensor]) -> list[Tensor]:
         config = self.model["config"]
-        names = [name for name, _, _ in _references(config.get("input_layers"), "input_layers")]
+        names = [name for name, _, _ in references(config.get("input_layers"), "input_layers")]
         if len(names) != len(inputs):
             raise Error(Errc.BadModel, self.path or "network", f"{len(inputs)} inputs, expected {len(names)}")
         for name, tensor in zip(names, inputs, strict=True):
             self.tensors[name, 0] = [tensor]
+        calls = Calls(layers_of(self.model))
         pending = [
-            (layer, number, _arguments(node, layer["config"]["name"]))
-            for layer in _layers(self.model)
+            (layer, number, calls.arguments(node, layer["config"]["name"]))
+            for layer in layers_of(self.model)
             for number, node in enumerate(layer.get("inbound_nodes") or [])
             if layer["class_name"] != "InputLayer"
         ]
@@ -168,7 +144,8 @@ class _Model:
             if len(waiting) == len(pending):
                 raise Error(Errc.BadModel, self.path or "network", f"'{waiting[0][0]['config']['name']}' has no input")
             pending = waiting
-        return [self._tensor(*reference) for reference in _references(config.get("output_layers"), "output_layers")]
+        ends = references(config.get("output_layers"), "output_layers")
+        return [self._tensor(*calls.place(end, is_output=True)) for end in ends]
 
     def _tensor(self, layer: str, node: int, index: int) -> Tensor:
         made = self.tensors.get((layer, node), [])
@@ -181,7 +158,7 @@ class _Model:
         path = f"{self.path}{name}" + (f"#{use}" if use else "")
         if kind in MODELS:
             self.builder.begin(path)
-            weights = self.weights.inner(name, _layers(layer), kind == "Sequential")
+            weights = self.weights.inner(name, layers_of(layer), kind == "Sequential")
             return _Model(self.builder, layer, weights, f"{path}/", self.depth + 1).run(inputs)
         if not inputs or (numbers and kind not in FUNCTIONS):
             raise Error(Errc.BadModel, f"layer '{path}'", "takes a number" if inputs else "has no input")
@@ -197,77 +174,12 @@ class _Model:
             raise Error(Errc.BadModel, f"layer '{path}'", f"its config or weights do not fit: {error}") from error
 
 
-def _references(value: Any, key: str) -> list[tuple[str, int, int]]:
-    """[[layer, use, tensor], ...], one such triple alone, or such triples in a dictionary."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
-        value = [value]
-    if not isinstance(value, list) or not value:
-        raise Error(Errc.BadModel, key, "expected a list of layers")
-    return [_reference(entry, key) for entry in value]
-
-
-def _reference(entry: Any, where: str) -> tuple[str, int, int]:
-    if (
-        not isinstance(entry, list)
-        or len(entry) < 3
-        or not isinstance(entry[0], str)
-        or not isinstance(entry[1], int)
-        or not isinstance(entry[2], int)
-    ):
-        raise Error(Errc.BadModel, where, f"expected [layer, use, tensor], found {str(entry)[:80]}")
-    return entry[0], entry[1], entry[2]
-
-
-@dataclass
-class _Arguments:
-    """What a use of a layer takes."""
-
-    tensors: list[tuple[str, int, int]] = field(default_factory=list)
-    numbers: list[float] = field(default_factory=list)
-
-
-def _arguments(node: Any, layer: str) -> _Arguments:
-    """The arguments of a use of a layer, in either form of config."""
-    found = _Arguments()
-    if isinstance(node, dict):
-        _collect(node.get("args"), layer, found, 0)
-        named = node.get("kwargs") or {}
-    elif isinstance(node, list):
-        entries = [node] if node and isinstance(node[0], str) else node
-        found.tensors = [_reference(entry, f"layer '{layer}'") for entry in entries]
-        named = {key: value for entry in entries for key, value in (entry[3] if len(entry) > 3 else {}).items()}
-    else:
-        raise Error(Errc.BadModel, f"layer '{layer}'", "inbound_nodes are not lists")
-    others = [key for key, value in named.items() if key not in ("training", "mask") and value is not None]
-    if others or named.get("mask") is not None:
-        raise Error(Errc.Unsupported, f"layer '{layer}'", f"takes arguments by name: {', '.join(named)}")
-    return found
-
-
-def _collect(value: Any, layer: str, found: _Arguments, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise Error(Errc.BadModel, f"layer '{layer}'", "arguments nest too deep")
-    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-        inner = value.get("config")
-        history = inner.get("keras_history") if isinstance(inner, dict) else None
-        found.tensors.append(_reference(history, f"layer '{layer}'"))
-    elif isinstance(value, list):
-        for item in value:
-            _collect(item, layer, found, depth + 1)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        found.numbers.append(float(value))
-    elif value is not None:
-        raise Error(Errc.Unsupported, f"layer '{layer}'", f"takes an argument that is no tensor: {str(value)[:80]}")
-
-
 def _input_layers(model: Json) -> list[Json]:
     """The layers that say the shapes of a model's inputs, in order."""
-    layers = _layers(model)
+    layers = layers_of(model)
     if model["class_name"] != "Sequential":
         by_name = {layer["config"]["name"]: layer for layer in layers}
-        wanted = [name for name, _, _ in _references(model["config"].get("input_layers"), "input_layers")]
+        wanted = [name for name, _, _ in references(model["config"].get("input_layers"), "input_layers")]
         missing = [name for name in wanted if name not in by_name]
         if missing:
             raise Error(Errc.BadModel, "input_layers", f"no layer '{missing[0]}'")

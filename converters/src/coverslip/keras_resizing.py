@@ -100,6 +100,7 @@ def resizing(call: Call) -> Tensor:
     if kind not in _RESIZING or others:
         raise call.refuse(f"interpolation '{kind}'" if kind not in _RESIZING else ", ".join(others))
     _, after = _wanted(call)
-    sizes = call.build.constant("sizes", np.array(after, np.int64))
-    attributes = _RESIZING[kind] | {"axes": [2, 3]}
-    return call.build.node("Resize", [call.x.name, "", "", sizes], _resized(call, after), **attributes)
+    before = call.build.node("Shape", [call.x.name], (2,), start=0, end=2)
+    wanted = call.build.constant("sizes", np.array(after, np.int64))
+    sizes = call.build.node("Concat", [before.name, wanted], (4,), axis=0)
+    return call.build.node("Resize", [call.x.name, "", "", sizes.name], _resized(call, after), **_RESIZING[kind])

@@ -33,8 +33,9 @@ class Weights:
         if self._zipped:
             return Weights(keras_file.child(self._group, self._paths[name]), True, layers, sequential)
         # In HDF5 all weights of an inner model lie in one group, whatever models are within it.
-        inside = keras_file.has(self._group, name)
-        return Weights(keras_file.child(self._group, name) if inside else self._group, False, layers, sequential)
+        group = keras_file.child(self._group, name) if keras_file.has(self._group, name) else self._group
+        listed = group if "weight_names" in group.attrs else self._group
+        return Weights(listed, False, layers, sequential)
 
     def arrays(self, name: str, kinds: list[str]) -> list[Array]:
         """A layer's arrays, by what Keras calls them: kernel, bias, gamma, ..."""
@@ -45,6 +46,8 @@ class Weights:
         paths = _h5_paths(self._group, name)
         if "kernel" in paths:
             paths.setdefault("depthwise_kernel", paths["kernel"])
+        if len(kinds) == len(paths) == 1:  # a layer need not name its only weight
+            paths = dict(zip(kinds, paths.values(), strict=True))
         missing = [kind for kind in kinds if kind not in paths]
         if missing:
             raise Error(Errc.BadModel, f"layer '{name}'", f"has no weights {', '.join(missing)} in the file")
