@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ try:
 except Error:
     pytest.skip("the schema of .tflite files is not installed", allow_module_level=True)
 
+import tflite_answers
 from keras_networks import slow_conv
 from networks import in_double
 from tflite_cases import CASES, X
@@ -42,6 +44,12 @@ from tflite_files import CONV, DEPTHWISE, POOL, SAME, VALID, File, integers, num
 
 EXACT = 1e-12
 CLOSE = 2e-5
+STEPS = {
+    # LiteRT rounds the floats to 8 bits too
+    "FULLY_CONNECTED of floats and int8 weights": 0.1,
+    "FULLY_CONNECTED of floats and int4 weights": 0.1,
+    "CONV_2D of floats and int8 weights": 0.1,
+}
 with_litert = pytest.mark.skipif(importlib.util.find_spec("ai_edge_litert") is None, reason="LiteRT is not installed")
 
 
@@ -62,6 +70,17 @@ def apart(a: list[Array], b: list[Array]) -> list[float]:
     """The largest difference of each pair."""
     pairs = zip(a, b, strict=True)
     return [float(np.abs(np.asarray(x, np.float64) - np.asarray(y, np.float64)).max()) for x, y in pairs]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_answers_are_within_one_step_of_those_recorded_of_litert(case: str, tmp_path: Path) -> None:
+    path, inputs, _ = tflite_answers.written(case, tmp_path)
+    graph = tflite_reader.read(path).graph
+    made = in_double(graph, dict(zip([value.name for value in graph.inputs], inputs, strict=True)))[0]
+    expected = np.array(json.loads(tflite_answers.RECORDED.read_text(encoding="ascii"))[case])
+    step = STEPS.get(case, max(steps.of_outputs(graph).values()))
+    allowed = step + CLOSE * max(1.0, float(np.abs(expected).max()))
+    assert np.abs(tflite_answers.sampled(made) - expected).max() <= allowed
 
 
 @with_litert
