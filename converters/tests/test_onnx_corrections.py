@@ -9,7 +9,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from networks import Array
-from onnx import helper
+from onnx import TensorProto, helper
 
 from coverslip import onnx_corrections, onnx_double
 
@@ -77,6 +77,21 @@ def test_the_corrected_reference_agrees_with_onnxruntime(case: str) -> None:
     expected = ort.InferenceSession(model.SerializeToString()).run(None, feeds)
     for a, b in zip(onnx_double.run(model, feeds).values(), expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT16, TensorProto.BFLOAT16])
+@pytest.mark.parametrize(
+    "case", ["padding that counts", "sums at the edge", "windows beyond the padding", "no operator"]
+)
+def test_a_model_in_16_bits_stays_one(case: str, kind: int) -> None:
+    opset, op, inputs, _, attributes = CASES[case]
+    node = helper.make_node(op, ["x"], ["y"], **attributes)
+    info = helper.make_tensor_value_info("x", kind, inputs[0])
+    graph = helper.make_graph([node], "case", [info], [onnx.ValueInfoProto(name="y")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", max(opset, 22))], ir_version=10)
+    x = np.ones(inputs[0], helper.tensor_dtype_to_np_dtype(kind))
+    assert onnx_double.run(model, {"x": x}, double=False)["y"].dtype == x.dtype
+    assert onnx_double.run(model, {"x": x})["y"].dtype == np.float64
 
 
 def test_every_correction_is_tested() -> None:

@@ -50,7 +50,8 @@ class GlobalLpPool(OpRun):  # type: ignore[misc]
     """Is not there."""
 
     def _run(self, x: Array, p: int = 2) -> tuple[Array]:
-        return ((np.abs(x) ** p).sum(axis=tuple(range(2, x.ndim)), keepdims=True) ** (1 / p),)
+        sums = (np.abs(x) ** p).sum(axis=tuple(range(2, x.ndim)), keepdims=True)
+        return ((sums ** (1 / p)).astype(x.dtype),)
 
 
 class GlobalMaxPool(OpRun):  # type: ignore[misc]

@@ -81,7 +81,7 @@ class MaxPool(OpRun):  # type: ignore[misc]
 
     def _run(self, x: Array, storage_order: int = 0, **given: Any) -> tuple[Array, ...]:
         axes = _axes(x, given)
-        low = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+        low = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
         order = (0, 1, *(range(2, x.ndim) if not storage_order else range(x.ndim - 1, 1, -1)))
         numbers = np.arange(x.size).reshape([x.shape[i] for i in order]).transpose(np.argsort(order))
         largest, place = np.array(low), np.array(-1)
