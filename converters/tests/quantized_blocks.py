@@ -40,9 +40,9 @@ class Block(Model):
         return self.add("Add", self.weights(columns))
 
 
-def residual() -> onnx.ModelProto:
+def residual(opset: int = 17) -> onnx.ModelProto:
     """A basic block of a ResNet with its projection, and the classifier."""
-    block = Block()
+    block = Block(opset)
     block.conv(8, 16, 3, strides=[2, 2])
     block.add("Relu")
     block.add("MaxPool", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
@@ -123,7 +123,7 @@ def _norm(block: Block, width: int) -> None:
     block.add("LayerNormalization", ones, block.weights(width), axis=-1)
 
 
-BLOCKS: dict[str, Callable[[], onnx.ModelProto]] = {made.__name__: made for made in (residual, mobile, dense, vision)}
+BLOCKS: dict[str, Callable[..., onnx.ModelProto]] = {made.__name__: made for made in (residual, mobile, dense, vision)}
 
 
 @dataclass(frozen=True)

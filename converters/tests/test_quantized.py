@@ -12,7 +12,7 @@ import pytest
 from networks import Array, Net, in_double, ops
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantFormat, QuantType
-from quantized_blocks import BLOCKS, Way, deep, picture, quantize
+from quantized_blocks import BLOCKS, Way, deep, picture, quantize, residual
 
 import coverslip
 from coverslip import Disagreement, Errc, Error, engine, onnx_reader, passes, reader, shapes, writer
@@ -65,6 +65,15 @@ def test_blocks_answer_as_onnxruntime_to_one_step(block: str, way: str, tmp_path
     for optimized in (False,) if block == "vision" else (False, True):  # whose own Mul and Softmax are steps off there
         found, expected = run(picture(20)), answers(path, picture(20), optimized)
         assert np.abs(found - expected).max() <= FLOAT * step(graph)
+
+
+@pytest.mark.parametrize("way", ["qdq-u8", "qoperator-u8-per-channel"])
+@pytest.mark.parametrize("opset", [11, 21])
+def test_older_and_newer_opsets_mean_the_same(opset: int, way: str, tmp_path: Path) -> None:
+    path = quantize(residual(opset), WAYS[way], tmp_path / "net.onnx")
+    graph, run = converted(path)
+    assert ops(graph).count("QLinearConv") == 4
+    assert np.abs(run(picture(20)) - answers(path, picture(20))).max() <= FLOAT * step(graph)
 
 
 @pytest.mark.parametrize("weights", [QuantType.QInt8, QuantType.QUInt8])

@@ -34,7 +34,7 @@ def torch() -> Any:
     return needed("torch")
 
 
-def runner(path: Path) -> Callable[[Array], Array]:
+def runner(path: Path) -> Callable[[Any], Any]:
     load = engine.loader()
     if load is None:
         pytest.skip("the engine is not installed")
@@ -82,6 +82,23 @@ def test_torchscript_takes_its_shapes_from_the_caller(made: str, torch: Any, tmp
     with pytest.raises(Error, match="--shape") as caught:
         coverslip.convert(path, tmp_path / "other.slip")
     assert caught.value.code is Errc.BadInput
+
+
+@pytest.mark.parametrize("form", ["pt2", "pt"])
+def test_several_inputs_and_outputs_keep_their_order(form: str, torch: Any, tmp_path: Path) -> None:
+    class Two(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+        def forward(self, a, b):  # type: ignore[no-untyped-def]
+            return a - b, torch.relu(a @ b.transpose(0, 1))
+
+    example, path = (torch.ones(2, 3), torch.ones(2, 3)), tmp_path / f"net.{form}"
+    if form == "pt2":
+        torch.export.save(torch.export.export(Two().eval(), example), path)
+    else:
+        torch.jit.save(torch.jit.trace(Two().eval(), example), path)
+    coverslip.convert(path, tmp_path / "net.slip", shape={"a": (2, 3), "b": (2, 3)})
+    feeds = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones((2, 3), np.float32)}
+    found = list(runner(tmp_path / "net.slip")(feeds).values())
+    assert found[0].tolist() == [[-1, 0, 1], [2, 3, 4]] and found[1].tolist() == [[3, 3], [12, 12]]
 
 
 def test_sample_inputs_that_are_no_plain_tensors_are_refused(torch: Any, tmp_path: Path) -> None:

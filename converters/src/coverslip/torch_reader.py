@@ -81,10 +81,10 @@ def _script(
     free = {
         value.name: {i: f"{value.name}.{i}" for i, dim in enumerate(value.shape) if dim == FREE} for value in inputs
     }
-    made, written = module(*examples), io.BytesIO()
-    names = ["output"] if isinstance(made, torch.Tensor) else None
-    if names is not None and any(free.values()):
-        free["output"] = {i: f"output.{i}" for i in range(made.ndim)}
+    made, written = _leaves(torch, module(*examples)), io.BytesIO()
+    names = ["output"] if len(made) == 1 else [f"output{i}" for i in range(len(made))]
+    if any(free.values()):
+        free |= {name: {i: f"{name}.{i}" for i in range(leaf.ndim)} for name, leaf in zip(names, made, strict=True)}
     torch.onnx.export(
         module,
         examples,
@@ -126,7 +126,12 @@ def _runner(torch: Any, module: Any, model: onnx.ModelProto) -> Run:
                 made = module(*[torch.from_numpy(np.ascontiguousarray(feeds[name])) for name in inputs])
         except Exception as error:
             raise Error(Errc.Unsupported, "torch", f"cannot run the network: {error}") from error
-        leaves = torch.utils._pytree.tree_leaves(made)
-        return {name: leaf.detach().numpy() for name, leaf in zip(outputs, leaves, strict=True)}
+        return {name: leaf.detach().numpy() for name, leaf in zip(outputs, _leaves(torch, made), strict=True)}
 
     return run
+
+
+def _leaves(torch: Any, made: Any) -> list[Any]:
+    """The tensors of an answer, which may be tuples, lists and dicts of them."""
+    leaves: list[Any] = torch.utils._pytree.tree_leaves(made)
+    return leaves
