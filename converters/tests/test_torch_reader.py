@@ -69,6 +69,7 @@ def test_pickles_are_refused_by_name(tmp_path: Path) -> None:
         "torch.ops.aten.from_file.default",
         "torch.ops.image.read_file.default",
         "torch.ops.mine.conv.default",
+        "torch.ops.higher_order.triton_kernel_wrapper_functional",
         "_operator.methodcaller",
         "torch.ops.aten.add.Tensor.__globals__",
     ],
@@ -128,6 +129,9 @@ def test_archives_that_are_damaged_or_none_are_refused(tmp_path: Path) -> None:
     for data in (b"", b"no archive", whole[:-30], whole.replace(b"torch.relu", b"torch.rely")):
         (tmp_path / "bad.pt").write_bytes(data)
         assert refused(tmp_path / "bad.pt").code is Errc.BadModel
+    flags = whole.index(b"PK\x01\x02") + 8  # of the first entry of the directory: encrypted
+    (tmp_path / "locked.pt").write_bytes(whole[:flags] + b"\x01" + whole[flags + 1 :])
+    assert refused(tmp_path / "locked.pt").code is Errc.BadModel
     with zipfile.ZipFile(tmp_path / "two.pt", "w") as archive:
         archive.writestr("a/constants.pkl", b"")
         archive.writestr("b/code/x.py", b"")

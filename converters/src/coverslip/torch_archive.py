@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,59 +25,22 @@ MAX_BYTES = 1 << 31
 _ADVICE = "save the network by torch.export.save or torch.jit.save instead"
 _OPERATORS: tuple[str, ...] = ("getitem", "add", "sub", "mul", "truediv", "floordiv", "mod", "neg", "pos", "pow", "abs")
 _OPERATORS += ("eq", "ne", "lt", "le", "gt", "ge", "and_", "or_", "not_")
-_LIBRARIES = "aten|prim|prims|higher_order|quantized_decomposed"
+_LIBRARIES = "aten|prim|prims|quantized_decomposed"
+_NESTING = "cond|while_loop|map_impl|scan|wrap_with_set_grad_enabled|wrap_with_autocast"
 _TARGET = re.compile(
     rf"torch\.ops\.({_LIBRARIES}|torchvision)(\.(?!__)\w+){{1,2}}"
-    rf"|_operator\.({'|'.join(_OPERATORS)})|math\.\w+|torch\.sym_\w+"
+    rf"|torch\.ops\.higher_order\.({_NESTING})|_operator\.({'|'.join(_OPERATORS)})|math\.\w+|torch\.sym_\w+"
 )
 _TOUCHES_FILES = re.compile(r"(^|\W)(from_file|save|load|load_library|read_file|write_file)\b")
 _SCRIPT_CALL = re.compile(rf"\bops\.(?!(?:{_LIBRARIES}|quantized|torchvision)\.)(\w+)|\btorch\.(save|load|from_file)\b")
 _FUNCTIONS = frozenset(
     [
-        "Symbol",
-        "Integer",
-        "Rational",
-        "Float",
-        "Add",
-        "Mul",
-        "Pow",
-        "Mod",
-        "Max",
-        "Min",
-        "Abs",
-        "And",
-        "Or",
-        "Not",
-        "Equality",
-        "Unequality",
-        "GreaterThan",
-        "LessThan",
-        "StrictGreaterThan",
-        "StrictLessThan",
-        "Piecewise",
-        "floor",
-        "ceiling",
-        "FloorDiv",
-        "ModularIndexing",
-        "Where",
-        "PythonMod",
-        "CleanDiv",
-        "CeilToInt",
-        "FloorToInt",
-        "CeilDiv",
-        "LShift",
-        "RShift",
-        "PowByNatural",
-        "FloatPow",
-        "FloatTrueDiv",
-        "IntTrueDiv",
-        "TruncToFloat",
-        "TruncToInt",
-        "RoundToInt",
-        "RoundDecimal",
-        "ToFloat",
-        "Identity",
-        "IsNonOverlappingAndDenseIndicator",
+        *("Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Mod", "Max", "Min", "Abs", "And", "Or"),
+        *("Not", "Equality", "Unequality", "GreaterThan", "LessThan", "StrictGreaterThan", "StrictLessThan"),
+        *("Piecewise", "floor", "ceiling", "FloorDiv", "ModularIndexing", "Where", "PythonMod", "CleanDiv"),
+        *("CeilToInt", "FloorToInt", "CeilDiv", "LShift", "RShift", "PowByNatural", "FloatPow", "FloatTrueDiv"),
+        *("IntTrueDiv", "TruncToFloat", "TruncToInt", "RoundToInt", "RoundDecimal", "ToFloat", "Identity"),
+        *("IsNonOverlappingAndDenseIndicator"),
     ]
 )
 _PARTS_OF_EXPRESSIONS = (
@@ -99,7 +63,7 @@ def opened(path: Path) -> tuple[str, io.BytesIO]:
             return kind, _copied(archive)
     except OSError as error:
         raise Error(Errc.Io, str(path), error.strerror or str(error)) from error
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise Error(Errc.BadModel, str(path), f"is a damaged archive: {error}") from error
 
 
