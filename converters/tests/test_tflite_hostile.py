@@ -195,6 +195,24 @@ def test_tensors_that_share_names_or_bytes_do_not_multiply_them(tmp_path: Path) 
     refused(file.write(tmp_path / "it.tflite", 1), "constants are more than 64 times the file", Errc.BadModel)
 
 
+def test_operators_that_share_weights_do_not_multiply_them_without_end(tmp_path: Path) -> None:
+    file = File()
+    x = file.input(1, 1, 1, 1024)
+    weights = file.constant(np.zeros((512, 1, 1, 1024)), np.int8, (0.5, 0))
+    for _ in range(40):
+        file.op("CONV_2D", [x, weights], file.tensor(1, 1, 1, 512), **CONV)
+    refused(file.write(tmp_path / "it.tflite"), "the constants of a file of .* bytes become more", Errc.OverBudget)
+
+
+def test_more_operators_than_networks_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tflite_file, "MAX_OPERATORS", 3)
+    file = File()
+    x = file.input(1, 4)
+    for _ in range(4):
+        x = file.op("RELU", [x], file.tensor(1, 4))
+    refused(file.write(tmp_path / "it.tflite"), "4 operators, more than 3", Errc.OverBudget)
+
+
 def test_mixed_types_are_refused(tmp_path: Path) -> None:
     file = File()
     file.op("ADD", [file.input(1, 4), file.input(1, 4, kind="INT32")], file.tensor(1, 4), options="AddOptions")

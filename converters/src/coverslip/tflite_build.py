@@ -22,6 +22,9 @@ AWAY = 1 - 2.0**-21
 QuantizeLinear rounds such a number to the even integer, if floats put it halfway at all and not to one side.
 """
 
+GROWTH, SPARE = 16, 1 << 26
+"""How many bytes the constants may be for each of the file, and beside that: 4-bit weights become float32."""
+
 Form = tuple[bool, bool]
 """Whether a value is held as N,C,H,W, and whether as the integers that the file quantizes it to."""
 
@@ -44,6 +47,7 @@ class Builder:
     forms: dict[int, dict[Form, str]] = field(default_factory=dict)
     made: dict[str, Made] = field(default_factory=dict)
     _named: dict[str, int] = field(default_factory=dict)
+    _bytes: int = 0
     _same: dict[tuple[str, tuple[str, ...], str], str] = field(default_factory=dict)
 
     def name(self, base: str) -> str:
@@ -63,8 +67,12 @@ class Builder:
         return self._same[key]
 
     def constant(self, base: str, array: Array) -> str:
-        """Adds a constant."""
+        """Adds a constant. Operators that share one in the file have it each; a file must not grow without end so."""
         name = self.name(base)
+        self._bytes += array.nbytes
+        if self._bytes > GROWTH * self.network.size + SPARE:
+            text = f"the constants of a file of {self.network.size} bytes become more than {self._bytes}"
+            raise Error(Errc.OverBudget, f"tensor '{base}'", text)
         self.graph.constants[name] = np.asarray(array, order="C")
         return name
 

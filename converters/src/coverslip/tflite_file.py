@@ -28,6 +28,9 @@ _DTYPES = {
 }
 
 MAX_RANK = 8
+MAX_OPERATORS = 1 << 15
+"""A list can name the same operator any number of times."""
+
 MAX_NAME = 120
 SHARED = 64
 """How many times the file's size all constants may be, for tensors can look at the same bytes."""
@@ -91,8 +94,9 @@ class Operator:
 
 @dataclass(frozen=True)
 class Network:
-    """The only subgraph of a file."""
+    """The only subgraph of a file of so many bytes."""
 
+    size: int
     tensors: list[Tensor]
     operators: list[Operator]
     inputs: list[int]
@@ -149,6 +153,9 @@ class _Reading:
                 raise Error(Errc.Unsupported, "network", f"{count} subgraphs (control flow), only one is read")
             graph = self._model.Subgraphs(0)
             counts = self._counted(graph.TensorsLength()), self._counted(graph.OperatorsLength())
+            if counts[1] > MAX_OPERATORS:
+                text = f"{counts[1]} operators, more than {MAX_OPERATORS} are not converted"
+                raise Error(Errc.OverBudget, "network", text)
         tensors = [self._tensor(graph, i) for i in range(counts[0])]
         operators = [self._operator(graph, i, len(tensors)) for i in range(counts[1])]
         with _place("network"):
@@ -157,7 +164,7 @@ class _Reading:
                 raise ValueError("no inputs or no outputs")
         for index in {*inputs, *(made for operator in operators for made in operator.outputs)}:
             tensors[index] = _computed(tensors[index])
-        return Network(tensors, operators, inputs, outputs)
+        return Network(len(self._data), tensors, operators, inputs, outputs)
 
     def _entry(self, what: str, index: int) -> Any:
         """Of the model's list, whose end the schema's own access does not look at."""
