@@ -40,7 +40,7 @@ _FUNCTIONS = frozenset(
         *("Piecewise", "floor", "ceiling", "FloorDiv", "ModularIndexing", "Where", "PythonMod", "CleanDiv"),
         *("CeilToInt", "FloorToInt", "CeilDiv", "LShift", "RShift", "PowByNatural", "FloatPow", "FloatTrueDiv"),
         *("IntTrueDiv", "TruncToFloat", "TruncToInt", "RoundToInt", "RoundDecimal", "ToFloat", "Identity"),
-        *("IsNonOverlappingAndDenseIndicator"),
+        "IsNonOverlappingAndDenseIndicator",
     ]
 )
 _PARTS_OF_EXPRESSIONS = (
