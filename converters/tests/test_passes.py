@@ -10,7 +10,7 @@ import pytest
 from networks import Net, in_double, ops, sample
 
 from coverslip import Error, passes, shapes
-from coverslip.ir import Graph
+from coverslip.ir import FREE, Graph, Value
 from coverslip.passes import (
     activation_fusion,
     batch_norm_folding,
@@ -446,3 +446,15 @@ def test_all_passes_together_make_a_residual_block_of_three_nodes() -> None:
     assert "batch-norm folding" in changed and "residual fusion" in changed
     assert ops(graph) == ["Conv", "Conv", "GlobalAveragePool"]
     assert np.abs(before[0] - in_double(graph, feeds)[0]).max() <= ROUNDED_ONCE * np.abs(before[0]).max()
+
+
+def test_outputs_of_unknown_rank_are_not_taken_for_scalars() -> None:
+    net = Net(2, 3)
+    net.graph.inputs += [Value("a", "i64", (FREE,)), Value("b", "i64", (FREE,))]
+    first = net.add("Reshape", "a")
+    second = net.add("Reshape", "b")
+    last = net.add("Cast", to=1)
+    graph = net.done(first, second, last)
+    assert [value.shape for value in graph.outputs] == [()] * 3 and not graph.values
+    passes.run(graph)
+    assert ops(graph)[:2] == ["Reshape", "Reshape"]

@@ -14,7 +14,6 @@ def run(graph: Graph) -> bool:
     """True if anything was removed."""
     editor = Editor(graph)
     types = {value.name: value for value in [*graph.inputs, *graph.values.values()]}
-    types |= {value.name: value for value in graph.outputs}
     changed = False
     for node in list(graph.nodes):
         if _does_nothing(editor, types, node):

@@ -24,8 +24,8 @@ class Matcher(Editor):
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
-        self._shapes = {value.name: value.shape for value in [*graph.outputs, *graph.inputs, *graph.values.values()]}
-        self._dtypes = {value.name: value.dtype for value in [*graph.outputs, *graph.inputs, *graph.values.values()]}
+        self._shapes = {value.name: value.shape for value in [*graph.inputs, *graph.values.values()]}
+        self._dtypes = {value.name: value.dtype for value in [*graph.inputs, *graph.values.values()]}
         self.changed = False
 
     def shape(self, value: str) -> tuple[int, ...] | None:

@@ -15,7 +15,7 @@ Shapes = dict[str, tuple[int, ...]]
 def run(graph: Graph) -> bool:
     """True if any product was changed."""
     editor = Editor(graph)
-    shapes = {value.name: value.shape for value in [*graph.inputs, *graph.values.values(), *graph.outputs]}
+    shapes = {value.name: value.shape for value in [*graph.inputs, *graph.values.values()]}
     products = [node for node in graph.nodes if node.op == "MatMul" and "activation" not in node.attributes]
     changed = any([_split(editor, node, shapes) for node in products])
     if changed:

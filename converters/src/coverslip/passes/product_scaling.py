@@ -11,7 +11,7 @@ from ..ir import Array, Graph, Node
 def run(graph: Graph) -> bool:
     """True if any was folded."""
     editor = Editor(graph)
-    ranks = {value.name: len(value.shape) for value in [*graph.values.values(), *graph.outputs]}
+    ranks = {value.name: len(value.shape) for value in graph.values.values()}
     changed = False
     for node in list(graph.nodes):
         for data, other in (node.inputs, node.inputs[::-1]) if _is_plain(node, "Mul") else ():

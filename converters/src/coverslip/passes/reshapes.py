@@ -13,7 +13,7 @@ RESHAPING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 def run(graph: Graph) -> bool:
     """True if any were merged."""
     editor = Editor(graph)
-    shapes = {value.name: value.shape for value in [*graph.values.values(), *graph.outputs]}
+    shapes = {value.name: value.shape for value in graph.values.values()}
     changed = False
     for node in list(graph.nodes):
         before = editor.maker(node.inputs[0]) if node.op in RESHAPING else None

@@ -12,7 +12,7 @@ from . import channels
 def run(graph: Graph) -> bool:
     """True if any was folded."""
     editor = Editor(graph)
-    ranks = {value.name: len(value.shape) for value in [*graph.values.values(), *graph.outputs]}
+    ranks = {value.name: len(value.shape) for value in graph.values.values()}
     changed = False
     for node in list(graph.nodes):
         if node.op not in ("Mul", "Add") or "activation" in node.attributes:
