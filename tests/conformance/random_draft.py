@@ -89,9 +89,9 @@ def onnx_type(array: Array) -> int:
 class Draft:
     """A graph that grows node by node, from one seed."""
 
-    def __init__(self, seed: int, opset: int | None = None) -> None:
-        self.random = np.random.default_rng(seed)
-        self.opset = opset or int(self.random.choice(OPSETS))
+    def __init__(self, seed: int, noise: float = NOISE, spread: float = SPREAD) -> None:
+        self.random, self.noise, self.spread = np.random.default_rng(seed), noise, spread
+        self.opset = int(self.random.choice(OPSETS))
         self.operators = operators_of(self.opset)
         self.nodes: list[onnx.NodeProto] = []
         self.inputs: list[Drawn] = []
@@ -181,7 +181,7 @@ class Draft:
             Drawn(name, (at[0], *self._neighbours(op, at[0], at[1:])))
             for name, at in zip(names, zip(*runs, strict=True), strict=True)
         ]
-        if not all(sound(value) for value in drawn):
+        if not all(sound(value, self.spread) for value in drawn):
             raise Rejected
         self.nodes.append(node)
         self.values += drawn
@@ -195,7 +195,7 @@ class Draft:
             raise Rejected
         if not np.isfinite(array).all():
             raise Rejected
-        push = NOISE * np.abs(array).max() * self.random.choice([-1.0, 1.0], array.shape)
+        push = self.noise * np.abs(array).max() * self.random.choice([-1.0, 1.0], array.shape)
         return (low + push).astype(np.float32), (high - push).astype(np.float32)
 
     def _run(self, node: onnx.NodeProto, given: Sequence[Drawn]) -> list[list[Array]]:
@@ -253,7 +253,7 @@ class Draft:
         return {value.name: value.array for value in self.inputs if value.name in used}
 
 
-def sound(value: Drawn) -> bool:
+def sound(value: Drawn, spread: float) -> bool:
     """Whether two engines that round differently must agree about it."""
     array = value.array
     if not 0 < array.size <= MOST or array.ndim > 5 or any(at.shape != array.shape for at in value.at):
@@ -265,7 +265,7 @@ def sound(value: Drawn) -> bool:
         return False
     largest = np.abs(array).max()
     apart = max(float(np.abs(at - array).max()) for at in value.at[1:])
-    return bool(largest <= LARGEST and apart <= SPREAD * largest)
+    return bool(largest <= LARGEST and apart <= spread * largest)
 
 
 @cache

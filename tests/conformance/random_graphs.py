@@ -16,7 +16,7 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -95,15 +95,15 @@ class Outcome:
     failed: str = ""
 
 
-def draw(seed: int) -> Draft:
+def draw(seed: int, families: Sequence[dict[str, Emit]] = FAMILIES, *rounding: float) -> Draft:
     """The graph of a seed."""
-    d = Draft(seed)
+    d = Draft(seed, *rounding)
     wanted = int(d.random.integers(5, 51))
     d.input(d.sizes(d.choose([2, 3, 4, 4, 4, 5])))
     for _ in range(wanted * 4):
         if len(d.nodes) >= wanted:
             break
-        family = d.choose(FAMILIES)
+        family = d.choose(families)
         try:
             family[d.choose(list(family))](d)
         except Rejected:
@@ -114,8 +114,8 @@ def draw(seed: int) -> Draft:
 class Case:
     """A graph with inputs: what onnxruntime, double precision and the engine answer. Each is asked but once."""
 
-    def __init__(self, model: onnx.ModelProto, feeds: dict[str, Array]) -> None:
-        self.model, self.feeds = model, feeds
+    def __init__(self, model: onnx.ModelProto, feeds: dict[str, Array], close: float = CLOSE) -> None:
+        self.model, self.feeds, self.close = model, feeds, close
         self.names = [info.name for info in model.graph.output]
         self.cut = False  # a memory limit below the whole was kept
         self._files: dict[tuple[bool, ...], bytes] = {}
@@ -191,7 +191,7 @@ class Case:
         for i, (a, b) in enumerate(zip(found, self.other, strict=True)):
             if a.dtype != b.dtype:
                 faults.append(f"{self.names[i]} is of {a.dtype}, by onnxruntime of {b.dtype}")
-            elif (far := apart(a, b)) > CLOSE:
+            elif (far := apart(a, b)) > self.close:
                 text = self._settle(i, a, far)
                 faults += [text] if text else []
                 settled += not text
@@ -204,7 +204,7 @@ class Case:
             return f"{self.names[i]} differs by {far:.2g}; no judge: {error}"
         if min(ours, theirs) > far:
             return f"{self.names[i]} differs by {far:.2g}; the judge agrees with neither ({ours:.2g}, {theirs:.2g})"
-        fine = ours <= max(CLOSE, WORSE * theirs) and np.isfinite(ours)
+        fine = ours <= max(self.close, WORSE * theirs) and np.isfinite(ours)
         return "" if fine else f"{self.names[i]} is off by {ours:.2g}, onnxruntime's by {theirs:.2g}"
 
 
@@ -244,9 +244,14 @@ def ways(seed: int, first: Way) -> Iterator[Way]:
 def check(seed: int, first: Way) -> Outcome:
     """Draws the graph of a seed, and compares all that its ways answer."""
     d = draw(seed)
-    case = Case(d.model(), d.feeds())
-    outcome = Outcome(seed, tuple(sorted({node.op_type for node in case.model.graph.node})), len(d.nodes))
-    for way in ways(seed, first):
+    return compare(seed, Case(d.model(), d.feeds()), ways(seed, first))
+
+
+def compare(seed: int, case: Case, all_ways: Iterable[Way]) -> Outcome:
+    """Runs a case in all ways, or to the first that fails."""
+    nodes = case.model.graph.node
+    outcome = Outcome(seed, tuple(sorted({node.op_type for node in nodes})), len(nodes))
+    for way in all_ways:
         try:
             said, settled = case.fault(way)
             outcome = replace(outcome, settled=outcome.settled + settled, cut=case.cut)
@@ -264,7 +269,7 @@ def check(seed: int, first: Way) -> Outcome:
 def report(case: Case, way: Way, said: str) -> str:
     """The failure with the smallest graph that shows it."""
     try:
-        small, given = shrunk(case.model, case.feeds, lambda *smaller: _fails(Case(*smaller), way))
+        small, given = shrunk(case.model, case.feeds, lambda model, feeds: _fails(Case(model, feeds, case.close), way))
     except Rejected as error:
         return f"{way}: {said}\n{error}"
     given |= {tensor.name: numpy_helper.to_array(tensor) for tensor in small.graph.initializer}

@@ -8,6 +8,7 @@ from itertools import combinations
 import node_tests
 import pytest
 import random_graphs
+import random_halves
 from random_graphs import Outcome, Way
 from random_layers import MATRICES, NORMS, WINDOWS
 from random_ops import AXES, ELEMENTS, SHAPES
@@ -15,7 +16,9 @@ from random_quantized import QUANTIZED
 
 COUNT = 500
 
-FAILED_ONCE: tuple[int, ...] = ()
+HALVES = 60
+
+FAILED_ONCE = (1701,)
 """Seeds at COUNT and above whose graphs were answered wrongly."""
 
 
@@ -42,6 +45,14 @@ def test_every_operator_that_can_be_drawn_is_drawn(outcomes: list[Outcome]) -> N
     missing = {name for name in names if name.split(" of ")[0].split(" by ")[0] not in drawn and name[0].isupper()}
     assert missing <= random_graphs.COMBINED, missing - random_graphs.COMBINED
     assert min(outcome.nodes for outcome in outcomes) < 8 and max(outcome.nodes for outcome in outcomes) >= 50
+
+
+def test_graphs_in_16_bits_are_answered_rightly_too() -> None:
+    made = list(node_tests.isolated(range(HALVES), random_halves.check, lambda seed, why: Outcome(seed, failed=why)))
+    failed = [f"seed {outcome.seed}: {outcome.failed}" for outcome in made if outcome.failed]
+    assert not failed, "\n".join(failed)
+    refused = [outcome.refused for outcome in made if outcome.refused]
+    assert len(refused) < HALVES / 2 and not any("coverslip" in why for why in refused), refused
 
 
 def test_a_seed_gives_the_same_graph_again() -> None:
