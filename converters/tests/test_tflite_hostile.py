@@ -213,6 +213,14 @@ def test_more_operators_than_networks_have_are_refused(tmp_path: Path, monkeypat
     refused(file.write(tmp_path / "it.tflite"), "4 operators, more than 3", Errc.OverBudget)
 
 
+def test_integers_without_a_scale_are_refused_where_real_numbers_are_made(tmp_path: Path) -> None:
+    file = File()
+    file.op(
+        "MAX_POOL_2D", [file.input(1, 6, 6, 3, kind="INT8", q=(0.5, 0))], file.tensor(1, 3, 3, 3, kind="INT8"), **POOL
+    )
+    refused(file.write(tmp_path / "it.tflite"), "makes f32, the file says i8 without a scale", Errc.BadModel)
+
+
 def test_mixed_types_are_refused(tmp_path: Path) -> None:
     file = File()
     file.op("ADD", [file.input(1, 4), file.input(1, 4, kind="INT32")], file.tensor(1, 4), options="AddOptions")

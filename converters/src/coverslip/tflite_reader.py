@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from . import dtypes, shapes, tflite_file
 from . import tflite_axes as axes
 from . import tflite_pointwise as pointwise
@@ -152,16 +154,20 @@ def read(path: Path, shapes_wanted: dict[str, tuple[int, ...]] | None = None) ->
         _output(builder, index)
     _fix_shapes(builder.graph, shapes_wanted or {})
     shapes.annotate(builder.graph)
-    _check_shapes(builder)
+    _check_types(builder)
     return Imported(builder.graph, network, builder.made)
 
 
-def _check_shapes(builder: Builder) -> None:
-    """The file's own shapes, by which windows were padded, must be those that the operators make."""
+def _check_types(builder: Builder) -> None:
+    """The file's own types and shapes, by which windows were padded, must be those that the operators make."""
     for name, made in builder.made.items():
-        value, declared = builder.graph.values.get(name), builder.network.tensors[made.tensor].shape
+        value, tensor = builder.graph.values.get(name), builder.network.tensors[made.tensor]
         if value is None:
             continue
+        declared, wanted = tensor.shape, dtypes.of_array(np.empty(0, tensor.dtype), f"tensor '{tensor.name}'")
+        if value.dtype != wanted:
+            text = f"makes {value.dtype}, the file says {wanted}{'' if tensor.quantization else ' without a scale'}"
+            raise Error(Errc.BadModel, Call(builder, made.operator).label, text)
         shape = tuple(value.shape[axis] for axis in TO_LAST) if made.planar else value.shape
         fits = len(shape) == len(declared) and all(
             FREE in (a, b) or a == b for a, b in zip(shape, declared, strict=True)
