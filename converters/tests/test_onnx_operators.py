@@ -212,6 +212,19 @@ def test_a_batch_norm_that_trains_norms_by_the_statistics_of_its_batch() -> None
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
+def test_a_batch_norm_of_an_old_opset_trains_if_it_has_more_outputs() -> None:
+    model = Model(2, 3, 4, opset=9)
+    given = [model.constant(array) for array in (weights(3), weights(3) + 1, weights(3) - 1, np.abs(weights(3)))]
+    model.add("BatchNormalization", *given, outputs=5)
+    proto = model.done(rank=3)
+    proto.graph.output.extend(value(f"{model.last}.{i}", shape=[3]) for i in (3, 4))
+    x: Array = np.random.default_rng(5).standard_normal((2, 3, 4)).astype(np.float32)
+    y, mean, variance = in_double(onnx_reader.from_model(proto), {"x": x})
+    np.testing.assert_allclose(mean, x.mean((0, 2)), rtol=1e-5)
+    np.testing.assert_allclose(variance, x.var((0, 2)), rtol=1e-5)
+    np.testing.assert_allclose(((y.mean((0, 2)) - weights(3) - 1) / weights(3)), 0, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("equation", "shapes", "plain"),
     [

@@ -98,18 +98,19 @@ def _cast_like(node: Node, lowering: Lowering) -> list[Node] | None:
 
 def _batch_norm(node: Node, lowering: Lowering) -> list[Node] | None:
     """Without what only training reads; one that keeps no statistics norms by those of the batch itself."""
-    if integer(node, "training_mode", 0):
+    if integer(node, "training_mode", 0) or (lowering.opset < 14 and len(node.outputs) > 1):
         return _batch_norm_of_batch(node, lowering)
     for key in ("momentum", "training_mode"):
         node.attributes.pop(key, None)
     return None
 
 
-def _batch_norm_of_batch(node: Node, lowering: Lowering) -> list[Node] | None:
+def _batch_norm_of_batch(node: Node, lowering: Lowering) -> list[Node]:
     x, y = node.inputs[0], node.outputs[0]
     shape = lowering.shape(x)
     if shape is None or len(shape) < 2 or lowering.dtype(x) != "f32":
-        return None
+        found = f"found {lowering.dtype(x) or 'unknown elements'}, shape {shape or 'unknown'}"
+        raise Error(Errc.Unsupported, label(node), f"is in training form, which f32 with channels may have; {found}")
     axes = lowering.constant(node, "axes", np.array([axis for axis in range(len(shape)) if axis != 1], np.int64))
     kept, centred, squared, mean, variance = (f"{y}.{what}" for what in ("kept", "centred", "squared", "mean", "var"))
     made = [
@@ -128,6 +129,8 @@ def _batch_norm_of_batch(node: Node, lowering: Lowering) -> list[Node] | None:
                 share = lowering.constant(node, f"{part}.share", np.array(factor, np.float32))
                 made.append(Node("Mul", part, [value, share], [part]))
             made.append(Node("Add", running, [part for _, _, part in parts], [running]))
+    for saved, now in zip(node.outputs[3:], (mean, variance), strict=False):  # before opset 14
+        made += [Node("Identity", saved, [now], [saved])] if saved in lowering.read else []
     return made
 
 
