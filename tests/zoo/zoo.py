@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from catalogue import NETWORKS
-from networks_page import EXPORTERS, LARGEST_ERROR, PAGE, RESULTS, SIZES, Row, key, page
+from networks_page import EXPORTERS, PAGE, RESULTS, SIZES, Row, key, page, passed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -51,7 +51,7 @@ def main() -> int:
 def _outcome(row: Row) -> str:
     if row.get("problem", "").startswith("torch"):
         return "skipped"
-    return "passed" if row.get("error", 1.0) <= LARGEST_ERROR and not row.get("slow") else "failed"
+    return "passed" if passed(row) and not row.get("slow") else "failed"
 
 
 def _parser() -> argparse.ArgumentParser:
