@@ -221,6 +221,28 @@ def test_integers_without_a_scale_are_refused_where_real_numbers_are_made(tmp_pa
     refused(file.write(tmp_path / "it.tflite"), "makes f32, the file says i8 without a scale", Errc.BadModel)
 
 
+@pytest.mark.parametrize(
+    ("levels", "blocks", "match"),
+    [
+        ([3, ([0, 1, 1], [1, 0, 2])], (), "3 segments of 3 indices for 3 places"),
+        ([3, ([0, 2, 1, 3], [1, 0, 2])], (), "segments of 3 indices"),
+        ([3, ([0, 1, 1, 3], [1, 0, 7])], (), "has 3 numbers for 3 places"),
+        ([2, ([0, 1, 2], [1, 0])], (), "has 3 numbers for 2 places"),
+        ([1 << 30, 3], (), "a level of 1073741824 within 9 numbers"),
+        ([3], (), r"in the order \[0\]"),
+        ([3, 3, 1], (5,), r"blocks along axes \[5\]"),
+    ],
+)
+def test_sparse_constants_that_contradict_themselves_are_refused(
+    tmp_path: Path, levels: Any, blocks: Any, match: str
+) -> None:
+    file = File()
+    weights = file.sparse([1, 2, 3], (3, 3), levels, blocks)
+    whole = file.op("DENSIFY", [weights], file.tensor(3, 3))
+    made = file.op("ADD", [file.input(3, 3), whole], file.tensor(3, 3), options="AddOptions")
+    refused(file.write(tmp_path / "it.tflite", made), match, Errc.BadModel)
+
+
 def test_mixed_types_are_refused(tmp_path: Path) -> None:
     file = File()
     file.op("ADD", [file.input(1, 4), file.input(1, 4, kind="INT32")], file.tensor(1, 4), options="AddOptions")

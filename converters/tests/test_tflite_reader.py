@@ -261,6 +261,26 @@ def test_4_bit_weights_are_unpacked_low_half_first(tmp_path: Path) -> None:
     assert np.allclose(answer(file, tmp_path, x), x.astype(np.float64) @ weights.T * 0.5)
 
 
+@pytest.mark.parametrize(
+    ("values", "levels", "blocks", "expected"),
+    [
+        ([2, 1, 3], [3, ([0, 1, 1, 3], [1, 0, 2])], (), [[0, 2, 0], [0, 0, 0], [1, 0, 3]]),
+        ([1, 2, 3, 4], [2, ([0, 1, 2], [1, 0]), 1, 2], (0, 1), [[0, 0, 1, 2], [3, 4, 0, 0]]),
+    ],
+)
+def test_sparse_constants_are_filled_with_zeros(
+    values: Any, levels: Any, blocks: Any, expected: Any, tmp_path: Path
+) -> None:
+    wanted = np.array(expected, np.float32)
+    file = File()
+    weights = file.sparse(values, wanted.shape, levels, blocks)
+    whole = file.op("DENSIFY", [weights], file.tensor(*wanted.shape))
+    made = file.op("ADD", [file.input(*wanted.shape), whole], file.tensor(*wanted.shape), options="AddOptions")
+    network = tflite_file.load(file.write(tmp_path / "it.tflite", made))
+    assert [operator.kind for operator in network.operators] == ["ADD"]
+    assert np.array_equal(np.asarray(network.tensors[whole].data), wanted)
+
+
 def test_operators_are_known_by_the_newer_field_alone(tmp_path: Path) -> None:
     file = File(old_codes=False)
     file.op("RELU", [file.input(1, 4)], file.tensor(1, 4))

@@ -660,3 +660,11 @@ def _(f: File) -> int:
     flat_soft = f.op("RESHAPE", [soft, f.shape(2, 6, 6)], f.tensor(2, 6, 6), options="ReshapeOptions")
     mixed = f.op("BATCH_MATMUL", [flat_soft, flat[2]], f.tensor(2, 6, 4), options="BatchMatMulOptions")
     return f.op("RESHAPE", [mixed, f.shape(1, 2, 6, 4)], f.tensor(1, 2, 6, 4), options="ReshapeOptions")
+
+
+@case("DENSIFY")
+def _(f: File) -> int:
+    weights = f.sparse(numbers(8), (4, 4), [2, ([0, 1, 2], [1, 0]), 2, 2], blocks=(0, 1))
+    whole = f.op("DENSIFY", [weights], f.tensor(4, 4))
+    inputs = [f.input(3, 4), whole, f.constant(numbers(4))]
+    return f.op("FULLY_CONNECTED", inputs, f.tensor(3, 4), options="FullyConnectedOptions")

@@ -61,6 +61,12 @@ class File:
         self.buffers.append(((low & 15) | (high << 4)).tobytes())
         return self.tensor(*array.shape, kind="INT4", q=q, buffer=len(self.buffers) - 1)
 
+    def sparse(self, values: Any, shape: tuple[int, ...], levels: list[Any], blocks: tuple[int, ...] = ()) -> int:
+        """A constant of which some numbers are stored: a level is a size, or segments and indices."""
+        number = self.constant(values)
+        self.tensors[number] |= {"shape": shape, "sparse": (levels, blocks)}
+        return number
+
     def shape(self, *dims: int) -> int:
         """A constant list of 32-bit integers."""
         return self.constant(dims, np.int32)
@@ -136,6 +142,8 @@ class _Writer:
             "Buffer": entry.get("buffer", 0),
             "Name": self._b.CreateString(entry.get("name", f"t{number}")),
         }
+        if "sparse" in entry:
+            fields["Sparsity"] = self._sparsity(*entry["sparse"])
         if "signature" in entry:
             fields["ShapeSignature"] = self._integers(entry["signature"])
         if entry["q"] is not None:
@@ -145,6 +153,23 @@ class _Writer:
                 "QuantizationParameters", **parts, QuantizedDimension=axis[0] if axis else 0
             )
         return self._table("Tensor", **fields)
+
+    def _sparsity(self, levels: list[Any], blocks: tuple[int, ...]) -> int:
+        made = []
+        for level in levels:
+            if isinstance(level, int):
+                made.append(self._table("DimensionMetadata", Format=0, DenseSize=level))
+                continue
+            tables = [self._table("Int32Vector", Values=self._integers(values)) for values in level]
+            fields = {
+                "ArraySegmentsType": 1,
+                "ArraySegments": tables[0],
+                "ArrayIndicesType": 1,
+                "ArrayIndices": tables[1],
+            }
+            made.append(self._table("DimensionMetadata", Format=1, **fields))
+        parts = {"TraversalOrder": self._integers(range(len(levels))), "DimMetadata": self._list(made)}
+        return self._table("SparsityParameters", BlockMap=self._integers(blocks), **parts)
 
     def _operator(self, op: dict[str, Any], code: int) -> int:
         fields: dict[str, Any] = {"OpcodeIndex": code}

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from . import tflite_sparse
 from .errors import Errc, Error
 from .ir import FREE, Array
 
@@ -194,8 +195,6 @@ class _Reading:
                 raise ValueError(f"{len(stored)} axes, more than {MAX_RANK}")
             shape = tuple(FREE if dim < 0 else dim for dim in (declared if len(declared) == len(stored) else stored))
             name = self._name(table.Name())
-            if table.Sparsity() is not None:
-                raise Error(Errc.Unsupported, f"tensor '{name}'", "is stored sparse; store it dense")
             data = self._contents(table, kind, dtype, stored)
             quantization = self._quantization(table.Quantization(), kind, stored)
             return Tensor(name, dtype, kind, shape, data, quantization)
@@ -220,14 +219,22 @@ class _Reading:
         if isinstance(held, int) or dtype is None or not held.size:
             return None
         self._constant -= held.size
-        if self._constant < 0:
-            raise ValueError(f"constants are more than {SHARED} times the file")
+        self._within_bounds()
         if min(shape, default=0) < 0:
             raise ValueError(f"a constant of shape {shape}")
         if kind == "INT4":
             held = _nibbles(held)[: math.prod(shape)]
-        array: Array = held.view(dtype).reshape(shape)
+        sparsity, values = table.Sparsity(), held.view(dtype)
+        if sparsity is not None:
+            self._constant -= math.prod(shape) * dtype.itemsize
+            self._within_bounds()
+            return tflite_sparse.dense(self._schema, sparsity, values, shape)
+        array: Array = values.reshape(shape)
         return array
+
+    def _within_bounds(self) -> None:
+        if self._constant < 0:
+            raise ValueError(f"constants are more than {SHARED} times the file")
 
     def _quantization(self, table: Any, kind: str, shape: list[int]) -> Quantization | None:
         if table is None or kind not in ("INT4", "INT8", "UINT8", "INT32") or not self._counted(table.ScaleLength()):
@@ -306,13 +313,14 @@ def _within(indices: list[int], count: int, least: int) -> list[int]:
 
 
 def _folded(network: Network) -> Network:
-    """Without the operators that widen constants, as files with weights of half precision have them."""
+    """Without the operators that widen constants, as files with sparse weights, or of half precision, have them."""
     tensors, operators = list(network.tensors), []
     for operator in network.operators:
-        source = operator.inputs[0] if operator.inputs and operator.kind == "DEQUANTIZE" else -1
-        if source < 0 or tensors[source].data is None:
+        source = operator.inputs[0] if operator.inputs and operator.kind in ("DENSIFY", "DEQUANTIZE") else -1
+        found = tensors[source].data if source >= 0 else None
+        if found is None:
             operators.append(operator)
             continue
-        made, real = operator.outputs[0], tensors[source].real()
-        tensors[made] = replace(tensors[made], data=real, shape=real.shape)
+        made, whole = operator.outputs[0], found if operator.kind == "DENSIFY" else tensors[source].real()
+        tensors[made] = replace(tensors[made], data=whole, shape=whole.shape)
     return replace(network, tensors=tensors, operators=operators)
