@@ -1,4 +1,4 @@
-"""Converts ONNX, Keras, TensorFlow.js and TensorFlow Lite networks for the coverslip inference engine, and runs them."""
+"""Converts ONNX, Keras, TensorFlow.js and TensorFlow Lite networks for the inference engine, and runs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Disagreement", "Errc", "Error", "Model", "convert", "cpu", "load"]
 def convert(
     source: str | os.PathLike[str], destination: str | os.PathLike[str], verify: bool = True, **options: Any
 ) -> Report:
-    """Converts an ONNX, Keras, TensorFlow.js or TensorFlow Lite file to a `.slip` file. `options` are the fields of conversion.Options.
+    """Converts an ONNX, Keras, TensorFlow.js or TensorFlow Lite file; `options` are the fields of conversion.Options.
 
     Raises Error; Disagreement, which is an Error, where the result does not answer as its source does.
     """
