@@ -18,6 +18,7 @@ import coverslip
 from coverslip import Disagreement, Errc, Error, engine, onnx_reader, passes, reader, shapes, writer
 from coverslip.ir import Graph, Value
 from coverslip.passes import integer_movement, integer_operators
+from coverslip.to_onnx import to_onnx
 
 FLOAT = 1.001  # of a step: what float32 makes of the scale
 
@@ -371,3 +372,20 @@ def test_operators_that_onnxruntime_adds_are_written_out(op: str, tmp_path: Path
     assert found.shape == expected.shape and found.dtype == expected.dtype
     allowed = 1 if found.dtype == np.uint8 else np.abs(expected).max() * 1e-6
     assert np.abs(found.astype(float) - expected).max() <= allowed
+
+
+def test_truths_and_what_float32_cannot_show_are_compared_too(tmp_path: Path) -> None:
+    net = Net(1, 8)
+    rounded(net, 0.1, 128)
+    dequantized(net, 0.1, 128)
+    net.add("Mul", net.constant(np.linspace(0.5, 1.5, 8)))
+    rounded(net, 0.05, 128)
+    y = dequantized(net, 0.05, 128)
+    truth = net.add("Greater", net.constant(0.5, np.float32), x=y)
+    net.add("Abs", x=y)
+    net.add("Add", net.constant(300.0))
+    tiny = net.add("Exp", x=net.add("Neg"))
+    path = tmp_path / "net.onnx"
+    onnx.save(to_onnx(done(net, y, truth, tiny)), path)
+    report = coverslip.convert(path, tmp_path / "net.slip")
+    assert report.verified and {difference.output for difference in report.differences} == {y, truth, tiny}

@@ -42,6 +42,9 @@ ENGINE = 1e-3
 SMALLEST = 1e-6
 """A golden tolerance is not less: the tail of a sigmoid magnifies rounding without end."""
 
+NOTHING = float(np.finfo(np.float32).tiny)
+"""A difference that no answer in float32 would show."""
+
 SAMPLES = 128
 
 
@@ -220,7 +223,8 @@ class Answers:
             return Difference(name, against, 0.0, 0.0)
         a, b = np.asarray(expected, np.float64), np.asarray(answer, np.float64)
         difference = Difference(name, against, _largest(a, b), float(np.nan_to_num(np.abs(a), posinf=0.0).max()))
-        if difference.relative <= close or difference.largest <= close * difference.scale + self._steps[name]:
+        nothing = max(close * difference.scale + self._steps[name], NOTHING)
+        if difference.relative <= close or difference.largest <= nothing:
             return difference
         exact = self._exactly(draw, name)
         finite = exact is not None and np.isfinite(difference.largest)
@@ -258,6 +262,7 @@ class Answers:
 
 def _largest(a: Array, b: Array) -> float:
     """The largest difference; infinite where one is no number and the other is."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(invalid="ignore"):
         apart = np.where(same, 0.0, np.abs(a - b))
