@@ -4,7 +4,7 @@
     python examples/brain_tissue.py brain.slip t1.nii.gz labels.nii.gz
 
 The network takes planes, rows, columns between 0 and 1 and answers scores, both with channels last. Reading and writing
-volumes is nibabel's business (pip install nibabel).
+volumes is nibabel's business (pip install nibabel, or coverslip[volumes]).
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ Network, head and labels are not part of the project: they are taken from shared
 from __future__ import annotations
 
 import gzip
+import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from networks import Array
 import coverslip
 from coverslip import engine
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "brain"
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data" / "brain"
 
 pytestmark = pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is not there: a head, a network and its labels")
 
@@ -23,9 +26,19 @@ HEADER, SIDE = 352, 256
 
 
 def voxels(path: Path) -> Array:
-    """The bytes of a NIfTI file of 256x256x256 of them: planes, rows, columns."""
+    """The bytes of a NIfTI file of 256x256x256 of them: columns, rows, planes."""
     data = gzip.decompress(path.read_bytes())
-    return np.frombuffer(data, np.uint8, SIDE**3, HEADER).reshape(SIDE, SIDE, SIDE)
+    made: Array = np.frombuffer(data, np.uint8, SIDE**3, HEADER).reshape(SIDE, SIDE, SIDE).transpose(2, 1, 0)
+    return made
+
+
+def example() -> Any:
+    """The program examples/brain_tissue.py."""
+    spec = importlib.util.spec_from_file_location("brain_tissue", ROOT / "examples" / "brain_tissue.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_a_tensorflow_js_network_labels_a_whole_head_as_its_own_program_does(tmp_path: Path) -> None:
@@ -34,8 +47,5 @@ def test_a_tensorflow_js_network_labels_a_whole_head_as_its_own_program_does(tmp
     model = tmp_path / "brain.slip"
     report = coverslip.convert(DATA / "model5_gw_ae" / "model.json", model, shape=(1, -1, -1, -1, 1))
     assert report.verified.startswith("yes")
-    head = voxels(DATA / "t1_crop.nii.gz").astype(np.float32)
-    scaled = (head - head.min()) / (head.max() - head.min())
-    scores = coverslip.load(model)(scaled[None, ..., None])
-    labels = scores[0].argmax(axis=-1)
+    labels = example().labelled(coverslip.load(model), voxels(DATA / "t1_crop.nii.gz"))
     assert np.mean(labels == voxels(DATA / "ref_model5_gw_ae.nii.gz")) >= 0.9999

@@ -198,6 +198,20 @@ def test_pools_over_every_number_of_axes(tmp_path: Path, axes: int, entry: Json,
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
+def test_adaptive_pools_of_windows_that_are_alike(tmp_path: Path, axes: int) -> None:
+    x = numbers(2, *[4] * axes, 3, seed=3)
+    for kind in ("Max", "Average"):
+        for length in (1, 2):
+            adaptive = layer(f"Adaptive{kind}Pooling{axes}D", "it", output_size=[length] * axes)
+            plain = layer(f"{kind}Pooling{axes}D", "it", pool_size=4 // length)
+            made = [answer(one_layer(tmp_path, entry, [None, *[4] * axes, 3]), x)[0] for entry in (adaptive, plain)]
+            assert made[0].shape == made[1].shape and np.abs(made[0] - made[1]).max() < EXACT
+    uneven = layer(f"AdaptiveMaxPooling{axes}D", "it", output_size=[3] * axes)
+    with pytest.raises(Error, match="divides"):
+        keras_reader.read(one_layer(tmp_path, uneven, [None, *[4] * axes, 3]))
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
 def test_padding_cropping_growing_and_global_pools_over_every_number_of_axes(tmp_path: Path, axes: int) -> None:
     x, between = numbers(2, *[4] * axes, 3, seed=3), tuple(range(1, axes + 1))
     wide, grown = x.astype(np.float64), x.astype(np.float64)
@@ -259,6 +273,16 @@ def test_a_weight_without_a_name_is_a_layers_only_one(tmp_path: Path) -> None:
     for kind in ("gamma", "variable_1"):
         found = answer(write_h5(tmp_path / "m.h5", model, {"it": {kind: gamma}}), x)[0]
         assert np.abs(found - x.astype(np.float64) * gamma).max() < EXACT
+
+
+def test_root_mean_square_normalization_is_of_each_pixel(tmp_path: Path) -> None:
+    scale, x = numbers(6), numbers(2, 4, 5, 6, seed=3)
+    wide = x.astype(np.float64)
+    wanted = wide / np.sqrt((wide**2).mean(axis=-1, keepdims=True) + 1e-6) * scale
+    path = one_layer(
+        tmp_path, layer("RMSNormalization", "it", axis=-1, epsilon=1e-6), [None, 4, 5, 6], {"scale": scale}
+    )
+    assert np.abs(answer(path, x)[0] - wanted).max() < 1e-5
 
 
 def test_a_repeated_vector(tmp_path: Path) -> None:

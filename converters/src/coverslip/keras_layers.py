@@ -13,9 +13,9 @@ from .ir import FREE
 from .keras_activations import activation, elu, leaky_relu, planar_axis, prelu, relu, softmax, thresholded_relu
 from .keras_build import Call, Tensor
 from .keras_file import Json
-from .keras_norms import batch_norm, group_norm, layer_norm, layer_scale, normalization, rescaling, unit_norm
+from .keras_norms import batch_norm, group_norm, layer_norm, layer_scale, normalization, rescaling, rms_norm, unit_norm
 from .keras_resizing import center_crop, cropping, resizing, up_sampling, zero_padding
-from .keras_windows import conv, conv_transpose, dense, depthwise, global_pool, pool, separable
+from .keras_windows import adaptive_pool, conv, conv_transpose, dense, depthwise, global_pool, pool, separable
 
 
 def concatenate(call: Call) -> Tensor:
@@ -144,6 +144,8 @@ _AFFINE = (("gamma", "scale"), ("beta", "center"))
 def _on_axes(axes: int) -> dict[str, Layer]:
     """The layers that there are for one, two and three axes."""
     named = {
+        "AdaptiveAveragePooling": Layer(lambda call: adaptive_pool(call, "AveragePool"), axes=axes),
+        "AdaptiveMaxPooling": Layer(lambda call: adaptive_pool(call, "MaxPool"), axes=axes),
         "AveragePooling": Layer(lambda call: pool(call, "AveragePool"), axes=axes),
         "Conv": Layer(conv, _BIASED, axes=axes),
         "Cropping": Layer(cropping, axes=axes),
@@ -160,7 +162,29 @@ def _on_axes(axes: int) -> dict[str, Layer]:
     return made | {f"Conv{axes}DTranspose": Layer(conv_transpose, _BIASED, axes=axes)}
 
 
-_TRAINING_ONLY = ("Brightness", "Contrast", "Flip", "Height", "Rotation", "Translation", "Width", "Zoom")
+_TRAINING_ONLY = [
+    "Brightness",
+    "ColorDegeneration",
+    "ColorJitter",
+    "Contrast",
+    "ElasticTransform",
+    "Erasing",
+    "Flip",
+    "GaussianBlur",
+    "Grayscale",
+    "Height",
+    "Hue",
+    "Invert",
+    "Perspective",
+    "Posterization",
+    "Rotation",
+    "Saturation",
+    "Sharpness",
+    "Shear",
+    "Translation",
+    "Width",
+    "Zoom",
+]
 """What is done to pictures at random while a network learns, and to none when it runs."""
 
 LAYERS: dict[str, Layer] = {
@@ -193,6 +217,7 @@ LAYERS: dict[str, Layer] = {
     "PReLU": Layer(prelu, (("alpha", ""),)),
     "Permute": Layer(permute),
     "ReLU": Layer(relu),
+    "RMSNormalization": Layer(rms_norm, (("scale", ""),)),
     "RepeatVector": Layer(repeat_vector),
     "Rescaling": Layer(rescaling),
     "Reshape": Layer(reshape),

@@ -51,6 +51,14 @@ def layer_norm(call: Call) -> Tensor:
     return call.build.planar(made)
 
 
+def rms_norm(call: Call) -> Tensor:
+    """RMSNormalization over the last axis."""
+    _want_last_axis(call)
+    inputs = [call.build.channels_last(call.x).name, *_constants(call, ("scale", 1))]
+    epsilon = float(call.config.get("epsilon", 1e-6))
+    return call.build.planar(call.build.node("RMSNormalization", inputs, call.x.shape, axis=-1, epsilon=epsilon))
+
+
 def group_norm(call: Call) -> Tensor:
     """GroupNormalization over the last axis; -1 groups are one a channel."""
     _want_last_axis(call)

@@ -143,6 +143,18 @@ def pool(call: Call, op: str) -> Tensor:
     return call.build.node(op, [call.x.name], (call.x.shape[0], *lengths, call.x.shape[-1]), **attributes)
 
 
+def adaptive_pool(call: Call, kind: str) -> Tensor:
+    """AdaptiveAveragePooling and AdaptiveMaxPooling, where all windows are alike."""
+    wanted, sizes = call.per_axis("output_size"), call.x.shape[1:-1]
+    shape = (call.x.shape[0], *wanted, call.x.shape[-1])
+    if set(wanted) == {1}:
+        return call.build.node(f"Global{kind}", [call.x.name], shape)
+    if any(size == FREE or size % length for size, length in zip(sizes, wanted, strict=True)):
+        raise call.refuse(f"output_size {wanted} of {list(sizes)}; only known sizes that it divides are read")
+    kernel = [size // length for size, length in zip(sizes, wanted, strict=True)]
+    return call.build.node(kind, [call.x.name], shape, kernel_shape=kernel, strides=kernel)
+
+
 def global_pool(call: Call, op: str) -> Tensor:
     """GlobalAveragePooling and GlobalMaxPooling."""
     n, *sizes, channels = call.x.shape
