@@ -48,12 +48,13 @@ when it is run where an input decides.
 RANDOM = """
 ## Random graphs
 
-`tests/conformance/random_graphs.py` draws graphs of 5 to 50 nodes of every fast operator that ONNX has not given up (but
-CumProd, which onnxruntime lacks): odd shapes, broadcasting, shared values, several outputs, free sizes, sizes that depend
-on numbers, layers as quantizers write them. Each runs with all passes and with some (pairwise: with the other graphs, each two passes are on and off
-in all four ways), on another instruction set, on two threads and under the least memory limit; the last two must give
-the same bits. All answers are compared with onnxruntime's, to 1e-4 of the largest number (integers exactly); where they
-differ, one in double precision settles who is right. The tests run 500 graphs, and 60 in 16-bit floats.
+`tests/conformance/random_graphs.py` draws graphs of 5 to 50 nodes of every fast operator that ONNX has not given up
+(but CumProd, which onnxruntime lacks): odd shapes, broadcasting, shared values, several outputs, free sizes, sizes that
+depend on numbers, layers as quantizers write them. Each runs with all passes and with some (pairwise: with the other
+graphs, each two passes are on and off in all four ways), on another instruction set, on two threads and under the
+least memory limit; the last two must give the same bits. All answers are compared with onnxruntime's, to 1e-4 of the
+largest number (integers exactly); where they differ, one in double precision settles who is right. The tests run 500
+graphs, and 60 in 16-bit floats.
 
 The seeds {seeds} ran once: {graphs} graphs, {nodes} nodes; {cut} of the graphs were cut by a memory limit. Double
 precision sided with the engine in all {settled} answers that differed. What was found on the way:
