@@ -16,6 +16,7 @@ from coverslip.passes import (
     batch_norm_folding,
     constant_folding,
     dead_code,
+    expand_targets,
     free_shapes,
     identity_removal,
     linear_fusion,
@@ -251,6 +252,15 @@ def test_factors_of_columns_fold_into_the_product_and_its_bias(shape: tuple[int,
     check(net.done(), product_scaling.run, ["MatMul", "Add"] if biased else ["MatMul"])
 
 
+def test_factors_of_columns_fold_through_a_transpose() -> None:
+    net = Net(-1, 4, 5)
+    net.add("MatMul", net.weights(5, 6))
+    net.add("Add", net.weights(6))
+    net.add("Transpose", perm=[0, 2, 1])
+    net.add("Mul", net.weights(6, 1))
+    check(net.done(), product_scaling.run, ["MatMul", "Add", "Transpose"])
+
+
 def test_factors_of_rows_and_of_a_product_that_is_read_elsewhere_stay() -> None:
     rows = Net(2, 4, 5)
     rows.add("MatMul", rows.weights(5, 4))
@@ -307,6 +317,24 @@ def test_windows_of_a_free_batch_are_known_to_be_a_multiple_of_it() -> None:
     graph = net.done()
     check(graph, free_shapes.run, ["Relu", "Reshape", "Reshape", "Add", "Reshape"])
     assert graph.outputs[0].shape == (-1, 8, 3)
+
+
+@pytest.mark.parametrize("limit", [-1, 3])
+def test_a_token_is_repeated_for_each_of_a_free_batch_without_choosing(limit: int) -> None:
+    net = Net(-1, 4, 6)
+    batch = net.add("Gather", net.constant(0), x=net.add("Shape"), axis=0)
+    rest = net.constant([-1])
+    sizes = net.add("Concat", rest, rest, x=net.add("Unsqueeze", net.constant([0]), x=batch), axis=0)
+    chosen = net.add("Equal", net.constant([limit] * 3), x=sizes)
+    target = net.add("Where", net.constant([1, 1, 1]), sizes, x=chosen)
+    token = net.add("Expand", target, x=net.weights(1, 1, 6))
+    graph = net.done(net.add("Concat", token, x="x", axis=1))
+    if limit == -1:
+        left = ["Shape", "Gather", "Unsqueeze", "Concat", "Equal", "Where", "Concat", "Expand", "Concat"]
+        check(graph, expand_targets.run, left)
+        assert graph.outputs[0].shape == (-1, 5, 6)
+    else:
+        check_left(graph, expand_targets.run)
 
 
 def test_two_free_sizes_in_other_places_stay_as_they_are() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..attributes import integers
 from ..edit import Editor
 from ..ir import Array, Graph, Node
 
@@ -15,15 +16,26 @@ def run(graph: Graph) -> bool:
     changed = False
     for node in list(graph.nodes):
         for data, other in (node.inputs, node.inputs[::-1]) if _is_plain(node, "Mul") else ():
-            factors = editor.constant(other)
-            if factors is not None and ranks.get(data, 0) > 1 and _fold(editor, node, data, factors, ranks[data]):
+            factors, before = editor.constant(other), editor.maker(data)
+            if factors is None or before is None or editor.only_user(data) is not node or ranks.get(data, 0) < 2:
+                continue
+            if before.op == "Transpose":
+                perm = integers(before, "perm", [])
+                wide = factors.reshape((1,) * (len(perm) - factors.ndim) + factors.shape) if perm else factors
+                fits = wide.ndim == len(perm) and _fold(editor, before, wide.transpose(np.argsort(perm)), ranks)
+            else:
+                fits = _fold(editor, node, factors, ranks, data)
+            if fits:
+                editor.absorb_next(before, node)
                 changed = True
                 break
     return changed
 
 
-def _fold(editor: Editor, node: Node, data: str, factors: Array, rank: int) -> bool:
-    """Whether the product takes the factors in."""
+def _fold(editor: Editor, node: Node, factors: Array, ranks: dict[str, int], data: str = "") -> bool:
+    """Whether the product that a node reads takes the factors in."""
+    data = data or node.inputs[0]
+    rank = ranks.get(data, 0)
     last = editor.maker(data)
     bias, product = None, last
     if last is not None and _is_plain(last, "Add") and editor.only_user(data) is node:
@@ -47,7 +59,6 @@ def _fold(editor: Editor, node: Node, data: str, factors: Array, rank: int) -> b
     if offsets is not None:
         moved = np.broadcast_to(offsets.reshape(-1) * vector, weights.shape[1:]).astype(np.float32)
         editor.set_inputs(last, [product.outputs[0], editor.add_constant(f"{data}.bias", moved)])
-    editor.absorb_next(last, node)
     return True
 
 
