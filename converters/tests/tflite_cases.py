@@ -303,6 +303,28 @@ def _(f: File) -> int:
     return f.op("CONV_2D", inputs, f.tensor(1, 6, 6, 5), version=5, **CONV)
 
 
+@case("DEPTHWISE_CONV_2D of floats and int8 weights")
+def _(f: File) -> int:
+    weights = f.constant(integers(1, 3, 3, 6), np.int8, (np.linspace(0.004, 0.009, 6), [0] * 6, 3))
+    inputs = [f.input(1, 6, 6, 3), weights, f.constant(numbers(6))]
+    return f.op("DEPTHWISE_CONV_2D", inputs, f.tensor(1, 6, 6, 6), version=6, **(DEPTHWISE | {"DepthMultiplier": 2}))
+
+
+@case("TRANSPOSE_CONV of floats and int8 weights")
+def _(f: File) -> int:
+    weights = f.constant(integers(2, 3, 3, 3), np.int8, ([0.004, 0.007], [0, 0]))
+    steps: dict[str, Any] = {"StrideH": 2, "StrideW": 2, "Padding": SAME}
+    inputs = [f.shape(1, 8, 10, 2), weights, f.input(1, 4, 5, 3)]
+    made = f.tensor(1, 8, 10, 2)
+    return f.op("TRANSPOSE_CONV", inputs, made, version=4, options="TransposeConvOptions", **steps)
+
+
+@case("BATCH_MATMUL of floats and int8 weights")
+def _(f: File) -> int:
+    inputs = [f.input(2, 4, 5), f.constant(integers(2, 5, 3), np.int8, (0.03, 0))]
+    return f.op("BATCH_MATMUL", inputs, f.tensor(2, 4, 3), options="BatchMatMulOptions", version=4)
+
+
 @case("CONV_2D of half precision weights")
 def _(f: File) -> int:
     weights = f.op("DEQUANTIZE", [f.constant(numbers(5, 3, 3, 3), np.float16)], f.tensor(5, 3, 3, 3))

@@ -26,8 +26,15 @@ AGAINST = "the operator in LiteRT"
 TINY = 1e-3
 """Answers smaller than this are compared as if they were as large: they are differences of larger ones."""
 
-_HYBRID = {"CONV_2D": (1, 2, 3), "DEPTHWISE_CONV_2D": (0, 1, 2), "FULLY_CONNECTED": (1,)}
-"""Operators that LiteRT runs on floats and 8-bit weights by rounding the floats too, and the axes that they sum."""
+_HYBRID: dict[str, tuple[int, list[tuple[int, ...]]]] = {
+    "BATCH_MATMUL": (0, [(-1,), (-2,)]),
+    "CONV_2D": (0, [(1, 2, 3)]),
+    "DEPTHWISE_CONV_2D": (0, [(0, 1, 2)]),
+    "FULLY_CONNECTED": (0, [(1,)]),
+    "TRANSPOSE_CONV": (2, [(1, 2, 3)]),
+}
+"""Operators that LiteRT runs on floats and 8-bit weights by rounding the floats too: which input those are, and the
+axes of the weights, one way or the other, along which it sums."""
 
 
 def check(imported: Imported, source: Path, draw: Draw) -> Difference:
@@ -94,16 +101,16 @@ class _Beside:
         return CLOSE * max(float(np.abs(finite).max(initial=0.0)), TINY) + self._hybrid(made)
 
     def _hybrid(self, made: Made) -> float:
-        """Half a step of floats that LiteRT rounds to 8 bits, times the weights that they meet."""
+        """A step of floats that LiteRT rounds to 8 bits, zero point and all, times the weights that they meet."""
         operator = made.operator
-        axes = _HYBRID.get(operator.kind)
-        if axes is None or operator.inputs[0] not in self.found:
+        given, sums = _HYBRID.get(operator.kind, (0, []))
+        if not sums or operator.inputs[given] not in self.found:
             return 0.0
-        x, weights = self.found[operator.inputs[0]], self.tensors[operator.inputs[1]]
+        x, weights = self.found[operator.inputs[given]], self.tensors[operator.inputs[1]]
         if x.dtype.kind != "f" or weights.quantization is None or weights.data is None:
             return 0.0
-        step = float(np.abs(x).max(initial=0.0)) / 127
-        return 0.5 * step * float(np.abs(weights.real()).sum(axis=axes).max(initial=0.0))
+        step, size = float(np.abs(x).max(initial=0.0)) / 127, np.abs(weights.real())
+        return step * max(float(size.sum(axis=axes).max(initial=0.0)) for axes in sums)
 
 
 def _label(made: Made, tensor: Tensor) -> str:
