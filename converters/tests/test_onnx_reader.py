@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from networks import in_double
 from onnx import TensorProto, helper
 from onnx_models import FLOAT, Model, same_answers, weights
 
-from coverslip import Errc, Error, onnx_reader, operators
+from coverslip import Errc, Error, convert, onnx_reader, operators, reader
 
 
 @pytest.mark.parametrize("opset", [13, 17, 18])
@@ -219,6 +220,13 @@ def external(tmp_path: Path, location: str, offset: int = 0, length: int | None 
 def test_weights_beside_the_model_are_read(tmp_path: Path) -> None:
     graph, _ = onnx_reader.read(external(tmp_path, "weights.bin"))
     assert [array.size for array in graph.constants.values()] == [6]
+
+
+def test_the_hash_of_the_source_is_that_of_the_weights_beside_it_too(tmp_path: Path) -> None:
+    path = external(tmp_path, "weights.bin")
+    convert(path, tmp_path / "m.slip", verify=False)
+    whole = path.read_bytes() + (path.parent / "weights.bin").read_bytes()
+    assert reader.read(tmp_path / "m.slip").meta["source_hash"] == hashlib.sha256(whole).hexdigest()
 
 
 @pytest.mark.parametrize("location", ["../outside.bin", "/etc/passwd", "", "a/../../outside.bin", "..\\outside.bin"])

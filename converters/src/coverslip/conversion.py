@@ -20,6 +20,7 @@ from . import (
     engine,
     keras_reader,
     onnx_double,
+    onnx_file,
     onnx_reader,
     passes,
     preprocessing,
@@ -195,9 +196,10 @@ def _describe(graph: Graph, source: Path, options: Options) -> None:
 
 def _digest(source: Path) -> str:
     """SHA-256 of the source's bytes; where it is several files, of one after the other."""
-    digest = hashlib.sha256()
+    digest, suffix = hashlib.sha256(), source.suffix.lower()
     try:
-        for path in keras_reader.files(source) if source.suffix.lower() in KERAS else [source]:
+        others = keras_reader.files if suffix in KERAS else onnx_file.files if suffix == ".onnx" else None
+        for path in others(source) if others else [source]:
             digest.update(path.read_bytes())
     except OSError as error:
         raise Error(Errc.Io, str(source), error.strerror or str(error)) from error

@@ -19,6 +19,22 @@ MAX_BYTES = 1 << 31
 
 def load(path: Path) -> onnx.ModelProto:
     """The model with all its weights inside."""
+    model, size = _parsed(path)
+    budget = MAX_BYTES - size
+    for tensor in tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            budget -= _embed(tensor, path.parent, budget)
+    return model
+
+
+def files(path: Path) -> list[Path]:
+    """The model and the files that hold weights of it, each once."""
+    external = (t for t in tensors(_parsed(path)[0]) if t.data_location == onnx.TensorProto.EXTERNAL)
+    return [path, *dict.fromkeys(_place(tensor, path.parent) for tensor in external)]
+
+
+def _parsed(path: Path) -> tuple[onnx.ModelProto, int]:
+    """The model as it stands in the file, and the file's size."""
     try:
         size = path.stat().st_size
         if size >= MAX_BYTES:
@@ -30,11 +46,7 @@ def load(path: Path) -> onnx.ModelProto:
         raise Error(Errc.BadModel, str(path), "is not an ONNX file (protobuf does not parse)") from error
     if not model.HasField("graph"):
         raise Error(Errc.BadModel, str(path), "is not an ONNX file (it holds no graph)")
-    budget = MAX_BYTES - size
-    for tensor in tensors(model):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            budget -= _embed(tensor, path.parent, budget)
-    return model
+    return model, size
 
 
 def tensors(message: Message) -> Iterator[onnx.TensorProto]:
@@ -51,11 +63,10 @@ def _holds_messages(value: Any) -> bool:
     return not isinstance(value, (str, bytes, int, float)) and len(value) > 0 and isinstance(value[0], Message)
 
 
-def _embed(tensor: onnx.TensorProto, folder: Path, budget: int) -> int:
-    """Reads a tensor's bytes from beside the model. Returns how many."""
+def _place(tensor: onnx.TensorProto, folder: Path) -> Path:
+    """The file with a tensor's bytes, which lies in the model's folder or below."""
     where = f"tensor '{tensor.name}'"
-    entries = {entry.key: entry.value for entry in tensor.external_data}
-    location = entries.get("location", "")
+    location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
     parts = Path(location).parts
     if not parts or Path(location).is_absolute() or ".." in parts or "\\" in location or ":" in location:
         raise Error(Errc.BadModel, where, f"external data '{location}' is not in the model's own folder")
@@ -65,8 +76,15 @@ def _embed(tensor: onnx.TensorProto, folder: Path, budget: int) -> int:
             break
         if inner.is_symlink():
             raise Error(Errc.BadModel, where, f"external data '{location}' goes through a link, which is not followed")
+    return path
+
+
+def _embed(tensor: onnx.TensorProto, folder: Path, budget: int) -> int:
+    """Reads a tensor's bytes from beside the model. Returns how many."""
+    path, where = _place(tensor, folder), f"tensor '{tensor.name}'"
+    entries = {entry.key: entry.value for entry in tensor.external_data}
     offset, length = _count(entries, "offset", where), _count(entries, "length", where)
-    data = _read(path, offset, length, budget, where, location)
+    data = _read(path, offset, length, budget, where, entries.get("location", ""))
     tensor.raw_data = data
     tensor.data_location = onnx.TensorProto.DEFAULT
     del tensor.external_data[:]
@@ -93,7 +111,7 @@ def _read(path: Path, offset: int, length: int, budget: int, where: str, locatio
         if offset + wanted > status.st_size:
             found = f"file has {status.st_size} bytes, {offset + wanted} are asked for"
             raise Error(Errc.BadModel, where, f"external data '{location}': {found}")
-        if wanted > budget:
+        if wanted > budget or status.st_size > MAX_BYTES:
             raise Error(Errc.OverBudget, where, f"external data '{location}': all weights together pass 2 GiB")
         file.seek(offset)
         return file.read(wanted)
