@@ -202,7 +202,7 @@ class Case:
             ours, theirs = (apart(answer, self.exact[i]) for answer in (found, self.other[i]))
         except Error as error:
             return f"{self.names[i]} differs by {far:.2g}; no judge: {error}"
-        if min(ours, theirs) > far:
+        if min(ours, theirs) > WORSE * far:
             return f"{self.names[i]} differs by {far:.2g}; the judge agrees with neither ({ours:.2g}, {theirs:.2g})"
         fine = ours <= max(self.close, WORSE * theirs) and np.isfinite(ours)
         return "" if fine else f"{self.names[i]} is off by {ours:.2g}, onnxruntime's by {theirs:.2g}"
@@ -355,7 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     counts, operators = Counter[str](), Counter[str]()
     for outcome in check_all(range(options.seed, options.seed + options.count), Way(options.target, options.threads)):
-        counts.update(graphs=1, nodes=outcome.nodes, settled=outcome.settled, cut=outcome.cut)
+        counts.update(graphs=1, nodes=outcome.nodes, settled=outcome.settled, cut=int(outcome.cut))
         counts.update(refused=bool(outcome.refused), failed=bool(outcome.failed))
         operators.update(outcome.operators)
         if outcome.failed:
