@@ -44,6 +44,17 @@ def _softmax(call: Call, x: Tensor) -> Tensor:
     return call.build.node("Softmax", [x.name], x.shape, axis=planar_axis(call, -1, len(x.shape)))
 
 
+def _tanh_shrink(call: Call, x: Tensor) -> Tensor:
+    tanh = call.build.node("Tanh", [x.name], x.shape)
+    return call.build.node("Sub", [x.name, tanh.name], x.shape)
+
+
+def _log_sigmoid(call: Call, x: Tensor) -> Tensor:
+    """-softplus(-x), which no large |x| spoils."""
+    negative = call.build.node("Neg", [x.name], x.shape)
+    return call.build.node("Neg", [call.build.node("Softplus", [negative.name], x.shape).name], x.shape)
+
+
 _ACTIVATIONS: dict[str, Callable[[Call, Tensor], Tensor]] = {
     "linear": lambda _, x: x,
     "relu": _plain("Relu"),
@@ -63,6 +74,9 @@ _ACTIVATIONS: dict[str, Callable[[Call, Tensor], Tensor]] = {
     "log_softmax": lambda call, x: call.build.node(
         "LogSoftmax", [x.name], x.shape, axis=planar_axis(call, -1, len(x.shape))
     ),
+    "log_sigmoid": _log_sigmoid,
+    "tanh_shrink": _tanh_shrink,
+    "sparse_sigmoid": _plain("HardSigmoid", alpha=0.5, beta=0.5),
     "celu": _plain("Celu", alpha=1.0),
     "hard_shrink": _plain("Shrink", lambd=0.5, bias=0.0),
     "soft_shrink": _plain("Shrink", lambd=0.5, bias=0.5),
