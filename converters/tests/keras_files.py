@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from networks import Array, in_double
 
-from coverslip import keras_probe, keras_reader
+from coverslip.keras import probe as keras_probe
+from coverslip.keras import reader as keras_reader
 
 Json = dict[str, Any]
 Weights = dict[str, dict[str, Any]]  # layer -> kind -> array, inner models as dictionaries of layers

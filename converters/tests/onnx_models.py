@@ -10,7 +10,7 @@ import onnxruntime as ort
 from networks import Array, in_double, ops
 from onnx import TensorProto, helper, numpy_helper
 
-from coverslip import onnx_reader
+from coverslip.onnx import reader as onnx_reader
 
 FLOAT = TensorProto.FLOAT
 EPSILON = 1e-5  # float32 sums of fewer than 100 terms of order 1

@@ -15,7 +15,9 @@ import pytest
 from keras_files import functional, layer, numbers, sequential, unprobed, write_h5, write_keras
 from keras_networks import residual_network
 
-from coverslip import Errc, Error, convert, keras_probe, keras_reader
+from coverslip import Errc, Error, convert
+from coverslip.keras import probe as keras_probe
+from coverslip.keras import reader as keras_reader
 
 in_this_process = pytest.fixture(unprobed)
 

@@ -11,7 +11,8 @@ from keras_files import Json, answer, layer, numbers, one_layer, sequential, unp
 from keras_networks import slow_conv
 from networks import in_onnxruntime
 
-from coverslip import Errc, Error, keras_reader
+from coverslip import Errc, Error
+from coverslip.keras import reader as keras_reader
 
 EXACT = 1e-12
 

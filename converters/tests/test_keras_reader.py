@@ -12,7 +12,8 @@ from keras_files import answer, functional, layer, numbers, one_layer, sequentia
 from keras_networks import expected_of_residual_network, residual_network
 from networks import in_double, in_onnxruntime, ops
 
-from coverslip import Errc, Error, keras_reader
+from coverslip import Errc, Error
+from coverslip.keras import reader as keras_reader
 
 EXACT = 1e-12
 

@@ -15,8 +15,9 @@ import pytest
 from blocks import Block
 from networks import Array, in_double, ops
 
-from coverslip import engine, onnx_reader, passes, writer
+from coverslip import engine, passes, writer
 from coverslip.ir import Graph
+from coverslip.onnx import reader as onnx_reader
 
 CLOSE = 1e-5
 """Relative L2: a few layers of float32 sums of fewer than 400 terms."""

@@ -11,7 +11,8 @@ import pytest
 from networks import Array
 from onnx import TensorProto, helper
 
-from coverslip import onnx_corrections, onnx_double
+from coverslip import onnx_double
+from coverslip.onnx import corrections as onnx_corrections
 
 CASES: dict[str, tuple[int, str, list[Any], int, dict[str, Any]]] = {
     # what is wrong: opset, operator, shapes of float inputs or integers, number of outputs, attributes

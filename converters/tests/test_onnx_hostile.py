@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 from onnx_models import FLOAT, Model
 
-from coverslip import Errc, Error, convert, onnx_reader
+from coverslip import Errc, Error, convert
+from coverslip.onnx import reader as onnx_reader
 
 
 def value(name: str, *shape: int) -> onnx.ValueInfoProto:

@@ -12,7 +12,9 @@ from networks import Array, in_double, ops
 from onnx import TensorProto, helper, numpy_helper
 from onnx_models import FLOAT, Model, same_answers, weights
 
-from coverslip import Errc, Error, einsum, onnx_double, onnx_reader, operators, opsets, passes
+from coverslip import Errc, Error, onnx_double, operators, passes
+from coverslip.onnx import einsum, opsets
+from coverslip.onnx import reader as onnx_reader
 
 INT = TensorProto.INT64
 BOOL = TensorProto.BOOL

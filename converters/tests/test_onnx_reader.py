@@ -13,7 +13,8 @@ from networks import in_double
 from onnx import TensorProto, helper
 from onnx_models import FLOAT, Model, same_answers, weights
 
-from coverslip import Errc, Error, convert, onnx_reader, operators, reader
+from coverslip import Errc, Error, convert, operators, reader
+from coverslip.onnx import reader as onnx_reader
 
 
 @pytest.mark.parametrize("opset", [13, 17, 18])

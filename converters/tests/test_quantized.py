@@ -15,8 +15,9 @@ from onnxruntime.quantization import QuantFormat, QuantType
 from quantized_blocks import BLOCKS, Way, deep, picture, quantize, residual
 
 import coverslip
-from coverslip import Disagreement, Errc, Error, engine, onnx_reader, passes, reader, shapes, writer
+from coverslip import Disagreement, Errc, Error, engine, passes, reader, shapes, writer
 from coverslip.ir import Graph, Value
+from coverslip.onnx import reader as onnx_reader
 from coverslip.passes import integer_movement, integer_operators
 from coverslip.to_onnx import to_onnx
 

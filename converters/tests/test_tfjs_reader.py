@@ -13,7 +13,8 @@ import pytest
 from keras_files import Json, layer, numbers, sequential
 from networks import Array, in_double
 
-from coverslip import Errc, Error, convert, keras_reader, reader
+from coverslip import Errc, Error, convert, reader
+from coverslip.keras import reader as keras_reader
 
 SHARDS = ["group1-shard1of2.bin", "group1-shard2of2.bin"]
 

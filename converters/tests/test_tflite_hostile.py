@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coverslip import Errc, Error, passes, tflite_file, tflite_reader
+from coverslip import Errc, Error, passes
+from coverslip.tflite import file as tflite_file
+from coverslip.tflite import reader as tflite_reader
 
 pytest.importorskip("flatbuffers")
 try:

@@ -11,23 +11,14 @@ import numpy as np
 import pytest
 
 import coverslip
-from coverslip import (
-    Disagreement,
-    Errc,
-    Error,
-    litert,
-    litert_child,
-    passes,
-    reader,
-    steps,
-    tflite_check,
-    tflite_file,
-    tflite_reader,
-    verify,
-)
+from coverslip import Disagreement, Errc, Error, passes, reader, steps, verify
 from coverslip.draws import draws, golden_case
 from coverslip.edit import copied
 from coverslip.ir import Array, Graph
+from coverslip.tflite import check as tflite_check
+from coverslip.tflite import file as tflite_file
+from coverslip.tflite import litert, litert_child
+from coverslip.tflite import reader as tflite_reader
 from coverslip.to_onnx import to_onnx
 
 pytest.importorskip("flatbuffers")

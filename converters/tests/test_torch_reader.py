@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import coverslip
-from coverslip import Errc, Error, torch_archive, torch_reader
+from coverslip import Errc, Error
+from coverslip.torch import archive as torch_archive
+from coverslip.torch import reader as torch_reader
 
 SYMBOL = "Mul(Integer(2), Symbol('s77', integer=True, positive=True))"
 GRAPH = {"nodes": [{"target": "torch.ops.aten.conv2d.default", "inputs": []}], "sizes": [{"expr_str": SYMBOL}]}

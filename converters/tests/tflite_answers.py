@@ -39,7 +39,7 @@ def sampled(array: Array) -> Array:
 
 def main() -> None:
     """Writes the file anew."""
-    from coverslip import litert_child
+    from coverslip.tflite import litert_child
 
     answers = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ import flatbuffers
 import numpy as np
 import numpy.typing as npt
 
-from coverslip import tflite_file
+from coverslip.tflite import file as tflite_file
 
 Array = npt.NDArray[Any]
 Quantized = tuple[Any, Any] | tuple[Any, Any, int]

@@ -61,7 +61,7 @@ precision sided with the engine in all {settled} answers that differed. What was
 
 - Sixteen operators of ONNX's own reference, which folded constants and judged conversions, are not there or do not
   compute what ONNX's text says (LRN, ConvTranspose in groups, BatchNormalization before opset 14, most pooling with
-  padding, ...). They are corrected in `converters/src/coverslip/onnx_corrections.py`.
+  padding, ...). They are corrected in `converters/src/coverslip/onnx/corrections.py`.
 - Passes took outputs of unknown rank for scalars: a Reshape between two was left out, a Cast of one failed.
 - Models that shape inference rejects ended in its own exception, and the comparison of quantized networks where an
   output is of truths.

@@ -33,8 +33,9 @@ from onnx import numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 from onnx.backend.test.runner import Runner
 
-from coverslip import Errc, Error, onnx_reader, passes, runtime, shapes, writer
+from coverslip import Errc, Error, passes, runtime, shapes, writer
 from coverslip.dtypes import NUMPY
+from coverslip.onnx import reader as onnx_reader
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")

@@ -32,9 +32,10 @@ from random_layers import MATRICES, NORMS, WINDOWS
 from random_ops import AXES, ELEMENTS, SHAPES, Emit
 from random_quantized import QUANTIZED
 
-from coverslip import Errc, Error, onnx_double, onnx_reader, passes, runtime, shapes, writer
+from coverslip import Errc, Error, onnx_double, passes, runtime, shapes, writer
 from coverslip.edit import copied
 from coverslip.ir import Graph
+from coverslip.onnx import reader as onnx_reader
 
 FAMILIES: tuple[dict[str, Emit], ...] = (
     *(ELEMENTS, ELEMENTS, SHAPES, SHAPES, WINDOWS, WINDOWS),

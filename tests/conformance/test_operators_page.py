@@ -8,7 +8,8 @@ import node_tests
 import operators_page
 import pytest
 
-from coverslip import Error, onnx_reader
+from coverslip import Error
+from coverslip.onnx import reader as onnx_reader
 
 
 def test_ranks_are_written_as_runs() -> None:

@@ -24,8 +24,9 @@ from networks_page import LARGEST_ERROR, Row
 sys.path.insert(0, str(Path(__file__).parents[2] / "converters" / "src"))
 
 import coverslip
-from coverslip import onnx_reader, reader, reference
+from coverslip import reader, reference
 from coverslip.ir import Graph
+from coverslip.onnx import reader as onnx_reader
 
 Array = npt.NDArray[Any]
 

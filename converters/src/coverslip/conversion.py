@@ -16,26 +16,19 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 
-from . import (
-    engine,
-    keras_reader,
-    onnx_double,
-    onnx_file,
-    onnx_reader,
-    passes,
-    preprocessing,
-    reference,
-    tflite_check,
-    tflite_reader,
-    torch_reader,
-    writer,
-)
+from . import engine, onnx_double, passes, preprocessing, reference, writer
 from .draws import Draw, Feeds
 from .dtypes import NUMPY
 from .edit import copied
 from .errors import Disagreement, Errc, Error
 from .ir import FREE, MAX_ELEMENTS, Array, Graph, Preprocess
+from .keras import reader as keras_reader
+from .onnx import file as onnx_file
+from .onnx import reader as onnx_reader
+from .tflite import check as tflite_check
+from .tflite import reader as tflite_reader
 from .to_onnx import to_onnx
+from .torch import reader as torch_reader
 from .verify import ENGINE, Answers, Difference, Run, converted_runners, is_quantized, source_runners
 
 StrPath: TypeAlias = "str | os.PathLike[str]"

@@ -10,9 +10,9 @@ from onnx.reference import ReferenceEvaluator
 from . import dtypes
 from .errors import Errc, Error
 from .ir import Array, Graph, Node, Value
-from .onnx_corrections import CORRECTED
-from .onnx_file import tensors
-from .opsets import NEWEST
+from .onnx.corrections import CORRECTED
+from .onnx.file import tensors
+from .onnx.opsets import NEWEST
 from .to_onnx import to_onnx
 
 Feeds = dict[str, Array]

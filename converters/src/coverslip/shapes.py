@@ -9,7 +9,7 @@ import onnx
 from . import dtypes
 from .errors import Errc, Error
 from .ir import FREE, Array, Graph, Node, Value
-from .opsets import NEWEST
+from .onnx.opsets import NEWEST
 from .to_onnx import node_proto, to_onnx
 
 Symbolic: TypeAlias = tuple["int | str | None", ...]

@@ -14,7 +14,7 @@ from . import onnx_double, reference, steps
 from .draws import Draw, Feeds, draws, golden_case
 from .errors import Disagreement, Errc, Error
 from .ir import Array, GoldenCase, Graph
-from .opsets import NEWEST
+from .onnx.opsets import NEWEST
 from .to_onnx import to_onnx
 
 Run: TypeAlias = Callable[[Feeds], dict[str, Array]]

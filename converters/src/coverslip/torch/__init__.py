@@ -1,0 +1,1 @@
+"""PyTorch networks as graphs, through torch's own exporter."""
