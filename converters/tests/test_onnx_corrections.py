@@ -24,6 +24,7 @@ CASES: dict[str, tuple[int, str, list[Any], int, dict[str, Any]]] = {
     "one spatial axis": (17, "GlobalMaxPool", [(2, 3, 4)], 1, {}),
     "three spatial axes": (17, "GlobalMaxPool", [(2, 3, 4, 5, 2)], 1, {}),
     "old names of modes": (17, "GridSample", [(1, 2, 4, 5), (1, 3, 3, 2)], 1, {"mode": "bilinear"}),
+    "float32": (21, "GroupNormalization", [(2, 6, 3, 4), (6,), (6,)], 1, {"num_groups": 3}),
     "more channels than pictures": (17, "LRN", [(2, 7, 3, 4)], 1, {"size": 5, "alpha": 0.5, "bias": 2.0}),
     "negative numbers": (17, "LpNormalization", [(3, 5)], 1, {"p": 1}),
     "a second operand that is wider": (17, "Mean", [(3, 1), (2, 1, 4), (4,)], 1, {}),

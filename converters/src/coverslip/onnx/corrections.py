@@ -68,6 +68,20 @@ class GridSample(ReferenceGridSample):  # type: ignore[misc]
         return super()._run(x, grid, {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode), **attributes)
 
 
+class GroupNormalization(OpRun):  # type: ignore[misc]
+    """Computes in float32 whatever it is given, and a variance as the difference of two squares."""
+
+    def _run(
+        self, x: Array, scale: Array, bias: Array, epsilon: float = 1e-5, num_groups: int = 1, **_: Any
+    ) -> tuple[Array]:
+        rows = x.reshape(x.shape[0], num_groups, -1).astype(np.result_type(x, np.float32))
+        rows = (rows - rows.mean(2, keepdims=True)) / np.sqrt(rows.var(2, keepdims=True) + epsilon)
+        factor, shift = (
+            np.repeat(part, x.shape[1] // part.size).reshape(-1, *[1] * (x.ndim - 2)) for part in (scale, bias)
+        )
+        return ((rows.reshape(x.shape) * factor + shift).astype(x.dtype),)
+
+
 class LRN(OpRun):  # type: ignore[misc]
     """Norms but as many channels as there are pictures in the batch."""
 
@@ -132,6 +146,7 @@ CORRECTED = (
     GlobalLpPool,
     GlobalMaxPool,
     GridSample,
+    GroupNormalization,
     LRN,
     LpNormalization,
     LpPool,
