@@ -56,10 +56,12 @@ least memory limit; the last two must give the same bits. All answers are compar
 largest number (integers exactly); where they differ, one in double precision settles who is right. The tests run 500
 graphs, and 60 in 16-bit floats.
 
-The seeds {seeds} ran once: {graphs} graphs, {nodes} nodes; {cut} of the graphs were cut by a memory limit. Double
-precision sided with the engine in all {settled} answers that differed. What was found on the way:
+Once, {graphs} graphs ran: {nodes} nodes; {cut} of the graphs were cut by a memory limit. Double precision sided with
+the engine in all {settled} answers that differed. Seven graphs failed at first, and none does now: one by a pass, three
+because onnxruntime and ONNX's reference norm groups in float32 (they are off by 5e-4 where a row is nearly constant,
+the engine by 1e-7), three because they asked whether two computed floats are the same. What was found:
 
-- Sixteen operators of ONNX's own reference, which folded constants and judged conversions, are not there or do not
+- Seventeen operators of ONNX's own reference, which folded constants and judged conversions, are not there or do not
   compute what ONNX's text says (LRN, ConvTranspose in groups, BatchNormalization before opset 14, most pooling with
   padding, ...). They are corrected in `converters/src/coverslip/onnx/corrections.py`.
 - Passes took outputs of unknown rank for scalars: a Reshape between two was left out, a Cast of one failed.
@@ -68,8 +70,8 @@ precision sided with the engine in all {settled} answers that differed. What was
 - In the engine: nothing.
 """
 
-SEEDS_RUN = {"seeds": "0 to 2,999", "graphs": "3,000", "nodes": "87,345", "cut": "657", "settled": "42"}
-"""Of random_graphs.py."""
+GRAPHS_RUN = {"graphs": "15,500", "nodes": "446,519", "cut": "3,369", "settled": "382"}
+"""By random_graphs.py."""
 
 
 def counted(result: Result) -> str:
@@ -181,7 +183,7 @@ def page(results: Sequence[Result], cases: Mapping[str, Any]) -> str:
     lines += ["\n## Why tests are refused\n", "| tests | reason |", "|--:|---|", *_reasons(results)]
     lines += ["\n## Operators\n", "| operator | tests | passed | refused | disputed | why refused |"]
     lines += ["|---|--:|--:|--:|--:|---|", *_operators(results, cases)]
-    return "\n".join(lines) + "\n" + RANDOM.format(**SEEDS_RUN)
+    return "\n".join(lines) + "\n" + RANDOM.format(**GRAPHS_RUN)
 
 
 def main() -> int:
