@@ -66,8 +66,8 @@ page is made by `tests/zoo/zoo.py`; catalogue.py beside it says what each networ
   shape arithmetic of free sizes is done when planning.
 - Steps: of the plan; at reference speed: those without a kernel of their own.
 
-{passed} of {all} exports agree; {slow} have a step at reference speed. The others of {whole} (28 networks, 4 exporters,
-2 kinds of sizes) have not been tried yet.
+{near} of {all} exports agree to {largest:g}; {magnified} more magnify rounding, and are as said above. {slow} have a step
+at reference speed. The others of {whole} (28 networks, 4 exporters, 2 kinds of sizes) have not been tried yet.
 """
 
 
@@ -86,7 +86,10 @@ def page(results: Mapping[str, Row]) -> str:
     """The whole document."""
     agree = sum(passed(row) for row in results.values())
     slow = sum(bool(row.get("slow")) for row in results.values())
-    about = ABOUT.format(largest=LARGEST_ERROR, passed=agree, all=len(results), slow=slow or "none", whole=WAYS)
+    near = sum("problem" not in row and row["error"] <= LARGEST_ERROR for row in results.values())
+    about = ABOUT.format(
+        largest=LARGEST_ERROR, near=near, magnified=agree - near, all=len(results), slow=slow or "None", whole=WAYS
+    )
     return "\n".join([about, *_tables(results)])
 
 

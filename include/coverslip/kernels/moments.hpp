@@ -11,8 +11,8 @@ struct Moments {
   double sum = 0, squares = 0;
 };
 
-// Of a row: y = ((x - mean) - rest) * factor, then * scale[i] and + bias[i] where these are not null; a bias comes with a
-// scale. `rest` is what the mean lost when it was rounded.
+// Of a row: y = ((x - mean) - rest) * factor, then * scale[i] and + bias[i] where these are not null; a bias comes with
+// a scale. `rest` is what the mean lost when it was rounded.
 struct Standardization {
   float mean = 0, rest = 0, factor = 1;
   const float *scale = nullptr, *bias = nullptr;
