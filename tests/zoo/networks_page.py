@@ -66,8 +66,9 @@ page is made by `tests/zoo/zoo.py`; catalogue.py beside it says what each networ
   shape arithmetic of free sizes is done when planning.
 - Steps: of the plan; at reference speed: those without a kernel of their own.
 
-{near} of {all} exports agree to {largest:g}; {magnified} more magnify rounding, and are as said above. {slow} have a step
-at reference speed. The others of {whole} (28 networks, 4 exporters, 2 kinds of sizes) have not been tried yet.
+{near} of {all} exports agree to {largest:g}; {magnified} more magnify rounding, and are as said above.
+{slow} have a step at reference speed. The others of {whole} (28 networks, 4 exporters, 2 kinds of sizes) have not been
+tried yet.
 """
 
 
