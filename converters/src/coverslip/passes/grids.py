@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,14 @@ class Quantized(Matcher):
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
         self._parameters: dict[Grid, list[str]] = {}
+
+    def rewrite(self, rules: Mapping[str, Callable[[Quantized, Node], None]]) -> bool:
+        """Applies the rule of its operator to each node without a fused activation. True if anything changed."""
+        for node in list(self.graph.nodes):
+            rule = rules.get(node.op)
+            if rule is not None and "activation" not in node.attributes:
+                rule(self, node)
+        return self.clean()
 
     def grid(self, node: Node | None, op: str) -> Grid | None:
         """How a QuantizeLinear rounds, or a DequantizeLinear reads; None if not by constants for the whole value."""

@@ -23,12 +23,7 @@ WINDOW = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
 
 def run(graph: Graph) -> bool:
     """True if any operator became one of integers."""
-    quantized = Quantized(graph)
-    for node in list(graph.nodes):
-        rule = _RULES.get(node.op)
-        if rule is not None and "activation" not in node.attributes:
-            rule(quantized, node)
-    return quantized.clean()
+    return Quantized(graph).rewrite(_RULES)
 
 
 @dataclass
@@ -66,12 +61,10 @@ def _output(quantized: Quantized, node: Node) -> _Output | None:
 def _rounding(quantized: Quantized, nodes: list[Node], low: float, high: float) -> _Output | None:
     """What the last node rounds to, if all channels have the same integers as limits."""
     grid = quantized.grid(nodes[-1], "QuantizeLinear")
-    scales = None if grid is None else np.array([grid.scale])
-    if grid is None or scales is None:
-        found = quantized.channels(nodes[-1], "QuantizeLinear")
-        if found is None:
-            return None
-        grid, scales = found
+    found = quantized.channels(nodes[-1], "QuantizeLinear") if grid is None else (grid, np.array([grid.scale]))
+    if found is None:
+        return None
+    grid, scales = found
     zero = grid.integer(grid.zero)
     limits = [reference_quantized.rounded(np.full(scales.shape, limit), scales, zero) for limit in (low, high)]
     if any(np.unique(limit).size != 1 for limit in limits):

@@ -13,12 +13,7 @@ from .integer_operators import WINDOW, gemm_weights
 
 def run(graph: Graph) -> bool:
     """True if any operator became one of integers."""
-    quantized = Quantized(graph)
-    for node in list(graph.nodes):
-        rule = _RULES.get(node.op)
-        if rule is not None and "activation" not in node.attributes:
-            rule(quantized, node)
-    return quantized.clean()
+    return Quantized(graph).rewrite(_RULES)
 
 
 def _conv(quantized: Quantized, node: Node) -> None:
