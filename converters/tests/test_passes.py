@@ -218,6 +218,17 @@ def test_a_residual_of_free_sizes_fuses_where_every_window_between_keeps_them() 
     check(graph, residual_fusion.run, kept)
 
 
+def test_sizes_are_followed_through_any_number_of_sums() -> None:
+    net = Net(-1, 4, -1, -1)
+    start = net.conv(4, 4, strides=[2, 2], pads=[1, 1, 1, 1])
+    for _ in range(600):
+        net.add("Mul", start)
+    net.add("Add", start, x=net.conv(4, 4, pads=[1, 1, 1, 1]))
+    graph = net.done()
+    assert residual_fusion.run(graph)
+    assert [node.op for node in graph.nodes] == ["Conv", *["Mul"] * 600, "Conv"]
+
+
 def test_a_residual_needs_dimensions_known_to_be_equal() -> None:
     net = Net(-1, 4, -1, 6)  # of five rows, two are pooled, and four come back
     net.add("AveragePool", kernel_shape=[2, 1], strides=[2, 1])

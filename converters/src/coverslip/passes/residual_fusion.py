@@ -7,13 +7,14 @@ from ..attributes import integer
 from ..edit import Editor
 from ..ir import Graph, Node
 from ..operators import RESIDUAL_INPUT
-from . import sizes
+from .sizes import Sizes
 
 
 def run(graph: Graph) -> bool:
     """True if any was fused."""
     editor = Editor(graph)
     types, symbols = shapes.infer(graph)
+    sizes = Sizes(editor, symbols)
     position = {id(node): i for i, node in enumerate(graph.nodes)}
     changed = False
     for add in list(graph.nodes):
@@ -21,7 +22,7 @@ def run(graph: Graph) -> bool:
             continue
         if add.inputs[0] not in types or types[add.inputs[0]].dtype != "f32":
             continue
-        if not sizes.same(editor, symbols, add.inputs[0], add.inputs[1]):
+        if not sizes.same(add.inputs[0], add.inputs[1]):
             continue
         makers = [maker for name in add.inputs if (maker := _ready(editor, name, add)) is not None]
         if not makers:

@@ -24,51 +24,39 @@ Origin: TypeAlias = "tuple[str, tuple[Windows, ...]]"
 """A value, and the windows that were moved over it: equal origins, equal sizes."""
 
 
-def same(editor: Editor, symbols: dict[str, Symbolic], a: str, b: str) -> bool:
-    """Whether two values have the same shape, whatever sizes the network is given."""
-    left, right = symbols.get(a), symbols.get(b)
-    if left is None or right is None or len(left) != len(right):
-        return False
-    unlike = [axis for axis, (m, n) in enumerate(zip(left, right, strict=True)) if m is None or m != n]
-    free = all(axis > 1 and not isinstance(left[axis], int) and not isinstance(right[axis], int) for axis in unlike)
-    tracer = _Tracer(editor, symbols)
-    return not unlike or (free and tracer.origin(a) == tracer.origin(b))
-
-
-class _Tracer:
-    """Follows values back to where their spatial sizes come from."""
+class Sizes:
+    """Where the spatial sizes of every value of a graph come from."""
 
     def __init__(self, editor: Editor, symbols: dict[str, Symbolic]) -> None:
         self._editor, self._symbols = editor, symbols
-        self._known: dict[str, Origin] = {}
+        self._origins: dict[str, Origin] = {}
+        for node in editor.graph.nodes:
+            found = self._behind(node)
+            if found is not None:
+                self._origins |= dict.fromkeys(node.outputs, found)
 
-    def origin(self, value: str) -> Origin:
+    def same(self, a: str, b: str) -> bool:
+        """Whether two values have the same shape, whatever sizes the network is given."""
+        left, right = self._symbols.get(a), self._symbols.get(b)
+        if left is None or right is None or len(left) != len(right):
+            return False
+        unlike = [axis for axis, (m, n) in enumerate(zip(left, right, strict=True)) if m is None or m != n]
+        free = all(axis > 1 and not isinstance(left[axis], int) and not isinstance(right[axis], int) for axis in unlike)
+        return not unlike or (free and self._origin(a) == self._origin(b))
+
+    def _origin(self, value: str) -> Origin:
         """The value farthest back from which the sizes follow."""
-        path: list[tuple[str, Windows]] = []
-        while value not in self._known:
-            before = self._before(value)
-            if before is None:
-                self._known[value] = (value, ())
-            else:
-                path.append((value, before[1]))
-                value = before[0]
-        found = self._known[value]
-        for name, windows in reversed(path):
-            found = (found[0], (*found[1], windows)) if windows else found
-            self._known[name] = found
-        return found
+        return self._origins.get(value, (value, ()))
 
-    def _before(self, value: str) -> tuple[str, Windows] | None:
-        node = self._editor.maker(value)
-        if node is None:
-            return None
+    def _behind(self, node: Node) -> Origin | None:
         if node.op in ("Add", "Mul"):
-            wide = [name for name in node.inputs if not _is_narrow(self._symbols.get(name))]
-            return (wide[0], ()) if len({self.origin(name) for name in wide}) == 1 else None
-        if node.op in _SAME:
-            return node.inputs[0], ()
-        windows = _windows(self._editor, node)
-        return None if windows is None else (node.inputs[0], windows)
+            wide = {self._origin(name) for name in node.inputs if not _is_narrow(self._symbols.get(name))}
+            return wide.pop() if len(wide) == 1 else None
+        windows = () if node.op in _SAME else _windows(self._editor, node)
+        if windows is None:
+            return None
+        value, before = self._origin(node.inputs[0])
+        return value, (*before, windows) if windows else before
 
 
 def _is_narrow(shape: Symbolic | None) -> bool:
