@@ -185,8 +185,10 @@ class _Writer:
         return made
 
     def _spread(self, mask: str, shape: list[int]) -> str:
+        if self._matcher.sizes(mask)[2] == shape[2]:
+            return mask
         zeros = self._constant(f"{mask}.zeros", np.zeros((1, 1, shape[2], 1, 1), np.float32))
-        return mask if self._matcher.sizes(mask)[2] == shape[2] else self._add("Add", [mask, zeros])
+        return self._add("Add", [mask, zeros])
 
     def _reshaped(self, value: str, shape: list[int]) -> str:
         array = self._matcher.constant(value)
