@@ -34,7 +34,6 @@ inline constexpr size_t kTileRows = 4, kTileVectors = 2;
 using TileF32 = hn::ScalableTag<float>;
 inline constexpr size_t kTileLanes = hn::MaxLanes(TileF32());
 inline constexpr size_t kTileColumns = kTileVectors * kTileLanes;
-inline constexpr size_t kAhead = 24 * kTileColumns;  // rows of B that are asked for before they are used
 
 // Tiles one below the other, over a range of taps and channels.
 struct TileArgs {
@@ -74,6 +73,9 @@ HWY_NOINLINE void Tiles(const TileArgs& args) {
       }
     }
     const float* HWY_RESTRICT b = args.b;
+    // The block of B that follows this one in memory is asked for while the first tiles use this one, a vector a step.
+    const float* ahead = b + (args.taps * args.channels * kTileVectors + i * args.taps * args.channels) * kTileLanes;
+    const size_t ahead_step = i < kTileVectors ? kTileLanes : 0;
     for (size_t t = 0; t < args.taps; ++t) {
       const float* row[kRows];
 #pragma GCC unroll 16
@@ -81,8 +83,8 @@ HWY_NOINLINE void Tiles(const TileArgs& args) {
 #pragma GCC unroll 2
       for (size_t k = 0; k < args.channels; ++k, b += kTileColumns) {
         V weights[kVectors];
-#pragma GCC unroll 16
-        for (size_t v = 0; v < kVectors; ++v) hwy::Prefetch(b + kAhead + v * kTileLanes);
+        hwy::Prefetch(ahead);
+        ahead += ahead_step;
 #pragma GCC unroll 16
         for (size_t v = 0; v < kVectors; ++v) weights[v] = hn::LoadU(d, b + v * kTileLanes);
 #pragma GCC unroll 16
