@@ -1,6 +1,7 @@
 // Packed constants.
 #include "coverslip/graph/pack_store.hpp"
 
+#include <atomic>
 #include <thread>
 
 #include "support.hpp"
@@ -14,7 +15,7 @@ TEST_CASE("a constant is packed once each way, whoever asks") {
   const auto pack = [&](const Tensor& constant) { return ++made, Tensor(constant.type()); };
   const auto ask = [&] {
     for (const Tensor* constant : {&a, &b})
-      for (const char* packing : {"one way", "another"}) packs.get(*constant, packing, pack);
+      for (const char* packing : {"one way", "another"}) packs.get({constant, packing, pack});
   };
   std::thread other(ask);
   ask();
@@ -22,4 +23,40 @@ TEST_CASE("a constant is packed once each way, whoever asks") {
   CHECK(made == 4);
   CHECK(given_back == 4);
   CHECK(packs.bytes() == 4 * a.type().bytes());
+}
+
+TEST_CASE("constants that are packed together are those that are packed one by one, each once") {
+  const Tensor a({2}, {1.f, 2.f}), b({2}, {3.f, 4.f});
+  PackStore packs;
+  std::atomic<int> made = 0;
+  const auto twice = [&](const Tensor& constant) {
+    ++made;
+    Tensor packed(constant);
+    for (float& x : packed.values<float>()) x *= 2;
+    return packed;
+  };
+  const Tensor* before = &packs.get({&a, "twice", twice});
+  const Packing wanted[] = {{&a, "twice", twice}, {&b, "twice", twice}, {&b, "twice", twice}, {&b, "again", twice}};
+  std::size_t asked = 0;
+  packs.add(wanted, [&](std::size_t n, const std::function<void(std::size_t)>& f) {
+    asked = n;
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < n; ++i) threads.emplace_back(f, i);
+    for (std::thread& thread : threads) thread.join();
+  });
+  CHECK(asked == 2);
+  CHECK(made == 3);
+  CHECK(&packs.get(wanted[0]) == before);
+  CHECK(packs.get(wanted[1]).values<float>()[1] == 8);
+  CHECK(packs.get(wanted[3]).values<float>()[0] == 6);
+  CHECK(made == 3);
+}
+
+TEST_CASE("what cannot be packed is told to who asked, and nothing is kept of it") {
+  const Tensor a({2}, {1.f, 2.f});
+  PackStore packs;
+  const auto fails = [](const Tensor&) -> Tensor { throw Error(Errc::OutOfMemory, "memory", "none"); };
+  CHECK_THROWS_AS(packs.get({&a, "way", fails}), Error);
+  CHECK(packs.bytes() == 0);
+  CHECK(packs.get({&a, "way", [](const Tensor& t) { return Tensor(t); }}).shape() == a.shape());
 }

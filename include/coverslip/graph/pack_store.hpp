@@ -3,29 +3,59 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <vector>
 
 #include "coverslip/core/tensor.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 
+// A constant, the name of its packing, and what packs it. The constant must outlive the store.
+struct Packing {
+  const Tensor* constant;
+  std::string name;
+  std::function<Tensor(const Tensor&)> pack;
+};
+
+// Calls f(0) to f(n - 1), in any order, at the same time if it likes.
+using ForEach = std::function<void(std::size_t n, const std::function<void(std::size_t)>& f)>;
+
 // Safe to share between threads. Packed constants are plain bytes: they can be counted, and written to a file.
 class PackStore {
  public:
-  // `packed_from` is called with each constant that was read, so that mapped pages of it can be given back.
+  // `packed_from` is called with each constant that was read, so that mapped pages of it can be given back; from
+  // several threads.
   explicit PackStore(std::function<void(const Tensor&)> packed_from = {}) : packed_from_(std::move(packed_from)) {}
 
-  // The constant must outlive the store; the result lives as long as the store.
-  const Tensor& get(const Tensor& constant, const std::string& packing,
-                    const std::function<Tensor(const Tensor&)>& pack) {
+  // Packs what is not there yet, `each` at a time; empty: one after another.
+  void add(std::span<const Packing> wanted, const ForEach& each = {}) {
     const std::lock_guard lock(mutex_);  // also while packing: who asks for the same wants to wait for it
-    const Key key{&constant, packing};
-    auto it = packed_.find(key);
-    if (it == packed_.end()) {
-      it = packed_.emplace(key, pack(constant)).first;
-      if (packed_from_) packed_from_(constant);
-    }
-    return it->second;
+    std::vector<const Packing*> missing;
+    std::set<Key> seen;
+    for (const Packing& packing : wanted)
+      if (const Key key{packing.constant, packing.name}; !packed_.contains(key) && seen.insert(key).second)
+        missing.push_back(&packing);
+    std::vector<std::optional<Tensor>> made(missing.size());
+    const auto pack = [&](std::size_t i) {
+      made[i] = missing[i]->pack(*missing[i]->constant);
+      if (packed_from_) packed_from_(*missing[i]->constant);
+    };
+    if (each && missing.size() > 1)
+      each(missing.size(), pack);
+    else
+      for (std::size_t i = 0; i < missing.size(); ++i) pack(i);
+    for (std::size_t i = 0; i < missing.size(); ++i)
+      packed_.emplace(Key{missing[i]->constant, missing[i]->name}, std::move(*made[i]));
+  }
+
+  // The result lives as long as the store.
+  const Tensor& get(const Packing& packing) {
+    add({&packing, 1});
+    const std::lock_guard lock(mutex_);
+    return packed_.at({packing.constant, packing.name});
   }
 
   std::size_t bytes() const {

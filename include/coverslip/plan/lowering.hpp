@@ -8,8 +8,11 @@ inline namespace v0 {
 
 class Lowering {
  public:
-  Lowering(Plan typed, const std::vector<OpenNode>& nodes, const Choice& choice, PackStore& packs)
+  // `each`: how constants are packed.
+  Lowering(Plan typed, const std::vector<OpenNode>& nodes, const Choice& choice, PackStore& packs,
+           const ForEach& each = {})
       : plan_(std::move(typed)), packs_(packs) {
+    packs_.add(packings(nodes, choice), each);
     for (std::size_t n = 0; n < nodes.size(); ++n) lower(nodes[n], choice.of(n));
     for (ValueId& v : plan_.outputs) {
       v = in_layout(v, Layout::Planar);
@@ -20,6 +23,26 @@ class Lowering {
   Plan take() { return std::move(plan_); }
 
  private:
+  // Those of the graph's constants; what planning worked out is packed with the plan.
+  std::vector<Packing> packings(const std::vector<OpenNode>& nodes, const Choice& choice) const {
+    std::vector<Packing> all;
+    for (std::size_t n = 0; n < nodes.size(); ++n)
+      for (std::size_t i = 0; i < nodes[n].node.inputs.size(); ++i) {
+        if (!nodes[n].node.has(i)) continue;
+        const PlannedValue& value = plan_.values[nodes[n].node.inputs[i]];
+        if (value.constant == nullptr || value.folded) continue;
+        if (auto packing = packing_of(*value.constant, choice.of(n).inputs.at(i))) all.push_back(*std::move(packing));
+      }
+    return all;
+  }
+
+  // None: read as it is.
+  static std::optional<Packing> packing_of(const Tensor& constant, const Form& form) {
+    if (form.pack) return Packing{&constant, form.packing, form.pack};
+    if (form.layout == Layout::Planar || same_order(constant.shape())) return std::nullopt;
+    return Packing{&constant, "channels_last", channels_last};
+  }
+
   void lower(const OpenNode& open, const Step& step) {
     Node node = open.node;
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
@@ -30,23 +53,24 @@ class Lowering {
 
   ValueId in_form(ValueId v, const Form& form) {
     const Tensor* constant = plan_.values[v].constant;
-    if (form.pack) return packed(v, *constant, form.packing, form.pack);
-    if (constant != nullptr && form.layout != Layout::Planar && !same_order(constant->shape())) {
-      const ValueId last = packed(v, *constant, "channels_last", channels_last);
-      plan_.values[last].type = constant->type();  // the axes stay, only their order in memory is another
-      plan_.values[last].layout = Layout::ChannelsLast;
-      return last;
+    if (constant == nullptr) return in_layout(v, form.layout);
+    const auto packing = packing_of(*constant, form);
+    if (!packing) return v;
+    const ValueId to = packed(v, *packing);
+    if (!form.pack) {
+      plan_.values[to].type = constant->type();  // the axes stay, only their order in memory is another
+      plan_.values[to].layout = Layout::ChannelsLast;
     }
-    return constant != nullptr ? v : in_layout(v, form.layout);
+    return to;
   }
 
-  ValueId packed(ValueId v, const Tensor& constant, const std::string& packing,
-                 const std::function<Tensor(const Tensor&)>& pack) {
-    const auto [it, is_new] = packed_.try_emplace({v, packing}, plan_.values.size());
+  ValueId packed(ValueId v, const Packing& packing) {
+    const auto [it, is_new] = packed_.try_emplace({v, packing.name}, plan_.values.size());
     if (is_new) {
-      const Tensor& tensor = plan_.values[v].folded
-                                 ? *plan_.folded.emplace_back(std::make_shared<const Tensor>(pack(constant)))
-                                 : packs_.get(constant, packing, pack);
+      const Tensor& tensor =
+          plan_.values[v].folded
+              ? *plan_.folded.emplace_back(std::make_shared<const Tensor>(packing.pack(*packing.constant)))
+              : packs_.get(packing);
       plan_.values.push_back({.type = tensor.type(), .home = Home::Constant, .constant = &tensor});
       plan_.packed_bytes += tensor.type().bytes();
     }

@@ -11,6 +11,7 @@ inline namespace v0 {
 struct Budget {
   std::size_t max_memory = 0;  // 0: no limit
   std::size_t threads = 1;
+  ForEach each{};  // how constants are packed; empty: one after another
 };
 
 inline std::size_t memory_of(const Plan& plan, const Budget& budget) {
@@ -48,7 +49,7 @@ inline Plan make_plan(const Graph& graph, const PlanContext& context, PackStore&
                       const Budget& budget) {
   Typing typing(graph, context, entry);
   const Choice choice(typing.plan, typing.nodes);
-  Plan lowered = Lowering(std::move(typing.plan), typing.nodes, choice, packs).take();
+  Plan lowered = Lowering(std::move(typing.plan), typing.nodes, choice, packs, budget.each).take();
   for (const PlannedStep& step : lowered.steps)
     lowered.scratch_bytes = std::max(lowered.scratch_bytes, aligned(step.step.scratch_bytes));
   for (const auto& ports : {lowered.inputs, lowered.outputs})

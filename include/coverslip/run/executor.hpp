@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "coverslip/coverslip.hpp"
+#include "coverslip/graph/pack_store.hpp"
 #include "coverslip/plan/plan.hpp"
 #include "coverslip/plan/split.hpp"
 
@@ -17,6 +18,13 @@ inline namespace v0 {
 // More threads than this oneTBB does not start; a tbb::global_control of the program may raise it above the cores.
 inline int most_threads() {
   return static_cast<int>(tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism));
+}
+
+// Packs constants on so many threads.
+inline ForEach for_each_on(int threads) {
+  return [threads](std::size_t n, const std::function<void(std::size_t)>& f) {
+    tbb::task_arena(threads).execute([&] { tbb::parallel_for(std::size_t{0}, n, f, tbb::simple_partitioner()); });
+  };
 }
 
 class Executor {

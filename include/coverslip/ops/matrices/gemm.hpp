@@ -141,9 +141,10 @@ inline Form gemm_weights_form(const Gemm& gemm, Dim width) {
   return {.packing = std::string("gemm ") + (gemm.trans_b ? "transposed" : "straight") + " times " +
                      std::to_string(std::bit_cast<std::uint32_t>(gemm.alpha)) + ", " + to_string(panels),
           .pack = [panels, gemm](const Tensor& b) {
-            Tensor packed({DType::f32, {panels.floats()}});
-            panels.fill(b.values<float>().data(), packed.values<float>().data(),
-                        [&](Dim, Dim n, Dim k) { return gemm.trans_b ? n * gemm.k + k : k * gemm.n + n; });
+            Tensor packed = panels.tensor();
+            panels.fill(
+                b.values<float>().data(), packed.values<float>().data(),
+                {.column = gemm.trans_b ? gemm.k : 1, .inner = gemm.trans_b ? 1 : gemm.n, .inner_rows = gemm.k});
             if (gemm.alpha != 1)
               for (float& x : packed.values<float>()) x *= gemm.alpha;
             return packed;

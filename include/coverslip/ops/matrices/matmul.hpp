@@ -122,9 +122,9 @@ inline double matmul_tolerance(const Node& node, const Types& in) {
 inline Form matmul_weights_form(const MatMul& matmul, Dim width) {
   const Panels panels{matmul.b_count(), matmul.n, matmul.k, width};
   return {.packing = "matmul, " + to_string(panels), .pack = [panels](const Tensor& b) {
-            Tensor packed({DType::f32, {panels.floats()}});
+            Tensor packed = panels.tensor();
             panels.fill(b.values<float>().data(), packed.values<float>().data(),
-                        [&](Dim group, Dim n, Dim k) { return (group * panels.rows + k) * panels.columns + n; });
+                        {.group = panels.rows * panels.columns, .inner = panels.columns, .inner_rows = panels.rows});
             return packed;
           }};
 }

@@ -47,7 +47,7 @@ inline Step with_computed_weights(Step step, const Node& node, const Types& in, 
     fill(dense, weights);
     if (bias_bytes > 0)
       bias.fill(from[2].as<float>({0}), biases,
-                [&](Dim group, Dim column, Dim) { return (group * bias.columns + column) * from[2].strides()[0]; });
+                {.group = bias.columns * from[2].strides()[0], .column = from[2].strides()[0]});
     run(from, to, weights, bias_bytes > 0 ? biases : nullptr, box, scratch + dense_bytes + packed_bytes + bias_bytes);
   };
   return step;

@@ -1,6 +1,8 @@
 // Convolution over any number of spatial axes: X [N,C,...], W [K,C/groups,...], optionally B [K] and a residual give Y
 // [N,K,...].
 #pragma once
+#include <numeric>
+
 #include "coverslip/ops/cost.hpp"
 #include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/windows/computed_weights.hpp"
@@ -111,18 +113,20 @@ inline double conv_tolerance(const Node& node, const Types& in) {
 }
 
 inline FillWeights conv_weights(const Panels& panels, Dim taps) {
-  return [panels, taps](const float* weights, float* packed) {
-    const Dim channels = panels.rows / taps;
-    panels.fill(weights, packed, [&](Dim group, Dim k, Dim row) {
-      return ((group * panels.columns + k) * channels + row % channels) * taps + row / channels;
-    });
-  };
+  Panels::Source source{.group = panels.columns * panels.rows,
+                        .column = panels.rows,
+                        .inner = taps,
+                        .inner_rows = panels.rows / std::max<Dim>(taps, 1),
+                        .outer = std::vector<Dim>(static_cast<std::size_t>(taps))};
+  std::iota(source.outer.begin(), source.outer.end(), Dim{0});
+  return [panels, source](const float* weights, float* packed) { panels.fill(weights, packed, source); };
 }
 
 // `floats`: of the packed weights.
 inline Form weights_form(std::string packing, Dim floats, FillWeights fill) {
   return {.packing = std::move(packing), .pack = [floats, fill = std::move(fill)](const Tensor& weights) {
-            Tensor packed({DType::f32, {floats}});
+            const TensorType type{DType::f32, {floats}};
+            Tensor packed(type, allocate(type.bytes()));
             fill(weights.values<float>().data(), packed.values<float>().data());
             return packed;
           }};

@@ -182,11 +182,14 @@ inline FillWeights conv_transpose_weights(const Node& node, const Types& in, con
   return [phases, inputs, taps](const float* weights, float* packed) {
     for (const Phase& phase : phases) {
       const Panels& panels = phase.conv.panels;
-      panels.fill(weights, packed + phase.weights, [&](Dim group, Dim k, Dim row) {
-        const Dim tap = phase.taps[static_cast<std::size_t>(row / inputs)];
-        if (phase.conv.depthwise) return k * taps + tap;
-        return ((group * inputs + row % inputs) * panels.columns + k) * taps + tap;
-      });
+      Panels::Source source{.column = taps, .outer = phase.taps};
+      if (!phase.conv.depthwise)
+        source = {.group = inputs * panels.columns * taps,
+                  .column = taps,
+                  .inner = panels.columns * taps,
+                  .inner_rows = inputs,
+                  .outer = phase.taps};
+      panels.fill(weights, packed + phase.weights, source);
     }
   };
 }
