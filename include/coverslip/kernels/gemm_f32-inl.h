@@ -41,7 +41,7 @@ struct TileArgs {
   size_t a_rows, a_offset, tiles, taps, channels;
   const float* b;
   const float* bias;         // null: zeros
-  const float* const* from;  // the sums begin with these rows; null: with zeros
+  const float* const* from;  // rows that are added to the sums; null: none
   float* const* c;
   size_t c_offset, columns;  // of `from` too; more than all but the last vector hold
   float least, most;
@@ -61,16 +61,6 @@ HWY_NOINLINE void Tiles(const TileArgs& args) {
       const V first = args.bias != nullptr ? hn::LoadU(d, args.bias + v * kTileLanes) : hn::Zero(d);
 #pragma GCC unroll 16
       for (size_t m = 0; m < kRows; ++m) sum[m][v] = first;
-    }
-    if (args.from != nullptr) {
-#pragma GCC unroll 16
-      for (size_t m = 0; m < kRows; ++m) {
-        const float* from = args.from[i * kRows + m] + args.c_offset;
-#pragma GCC unroll 16
-        for (size_t v = 0; v + 1 < kVectors; ++v) sum[m][v] = hn::Add(sum[m][v], hn::LoadU(d, from + v * kTileLanes));
-        const V last = whole ? hn::LoadU(d, from + kLast) : hn::LoadN(d, from + kLast, args.columns - kLast);
-        sum[m][kVectors - 1] = hn::Add(sum[m][kVectors - 1], last);
-      }
     }
     const float* HWY_RESTRICT b = args.b;
     // The block of B that follows this one in memory is asked for while the first tiles use this one, a vector a step.
@@ -93,6 +83,16 @@ HWY_NOINLINE void Tiles(const TileArgs& args) {
 #pragma GCC unroll 16
           for (size_t v = 0; v < kVectors; ++v) sum[m][v] = hn::MulAdd(x, weights[v], sum[m][v]);
         }
+      }
+    }
+    if (args.from != nullptr) {
+#pragma GCC unroll 16
+      for (size_t m = 0; m < kRows; ++m) {
+        const float* from = args.from[i * kRows + m] + args.c_offset;
+#pragma GCC unroll 16
+        for (size_t v = 0; v + 1 < kVectors; ++v) sum[m][v] = hn::Add(sum[m][v], hn::LoadU(d, from + v * kTileLanes));
+        const V last = whole ? hn::LoadU(d, from + kLast) : hn::LoadN(d, from + kLast, args.columns - kLast);
+        sum[m][kVectors - 1] = hn::Add(sum[m][kVectors - 1], last);
       }
     }
 #pragma GCC unroll 16
@@ -158,10 +158,10 @@ inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
   for (size_t m = 0; m < rows; ++m) ActivateRow(c[m] + args.c_offset, args.columns, end.after);
 }
 
-// Panels of B outermost. A block of K is several taps or a part of one; C holds the sums between blocks, which changes
-// no bit of them.
+// Panels of B outermost. A block of K is several taps or a part of one, with a sum of its own, which is added to those
+// of the blocks before: of long sums the error grows with the block and with the number of blocks, not with all terms.
 inline void GemmF32(const IndirectF32& gemm) {
-  constexpr size_t kDepth = 1024;
+  constexpr size_t kDepth = 512;
   const TileEnd end = TileEndOf(gemm.epilogue);
   const size_t parts = std::max<size_t>((gemm.channels + kDepth - 1) / kDepth, 1);
   const size_t taps_each = parts == 1 ? kDepth / std::max<size_t>(gemm.channels, 1) : 1;
