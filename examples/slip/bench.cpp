@@ -32,7 +32,7 @@ struct Measured {
   std::vector<Shape> shapes{};
   double load_ms = 0, plan_ms = 0, first_ms = 0;
   std::vector<double> runs{};  // in ms, sorted
-  double multiply_adds = 0, peak_gflops = 0;
+  double multiply_adds = 0, peak_gflops = 0, bandwidth = 0;
   MemoryUse memory{};
   std::vector<StepInfo> profile{};  // empty: not asked for
 
@@ -101,6 +101,7 @@ Measured measure(const std::string& path, const EngineArguments& engine, double 
   if (with_profile) {
     progress.now("profiling " + path);
     measured.profile = profile(session, inputs, seconds);
+    measured.bandwidth = measured_bandwidth(measured.threads);
   }
   return measured;
 }
@@ -127,7 +128,7 @@ void print_text(const Measured& m) {
                           bytes(m.memory.io) + "); resident " + bytes(resident_bytes()));
   line("load",
        milliseconds(m.load_ms) + ", plan " + milliseconds(m.plan_ms) + ", first run " + milliseconds(m.first_ms));
-  if (!m.profile.empty()) print("\n" + profile_text(m.profile));
+  if (!m.profile.empty()) print("\n" + profile_text(m.profile, {m.peak_gflops, m.bandwidth}));
 }
 
 void print_json(const Measured& m) {
@@ -141,7 +142,10 @@ void print_json(const Measured& m) {
   json.member("values", m.memory.values).member("scratch", m.memory.scratch).member("io", m.memory.io);
   json.member("weights", m.memory.weights).member("resident", resident_bytes()).close();
   json.member("bytes", std::filesystem::file_size(m.path));
-  if (!m.profile.empty()) add_profile(json, m.profile);
+  if (!m.profile.empty()) {
+    json.member("memory_gbps", m.bandwidth);
+    add_profile(json, m.profile);
+  }
   print(json.close().take());
 }
 
@@ -157,7 +161,8 @@ Exit bench(Words words) {
       "that it is compared with is measured in the same moment, on as many threads.");
   arguments.option("--seconds", "S", "how long to measure; the default is 2",
                    [&](std::string_view text) { seconds = parse_seconds("--seconds", text); });
-  arguments.flag("--profile", with_profile, "also the time of each step, with kernel and layout");
+  arguments.flag("--profile", with_profile,
+                 "also the time of each step, and its share of what cores and memory can do");
   engine.add_to(arguments);
   if (!arguments.parse(words)) return Exit::Ok;
   const Measured measured = measure(arguments.only_word(), engine, seconds, with_profile);

@@ -3,6 +3,7 @@
 
 #include <barrier>
 #include <chrono>
+#include <cstring>
 #include <numeric>
 #include <thread>
 
@@ -22,6 +23,25 @@ double rate(const PeakKernels& peak, std::size_t rounds) {
   return 2.0 * static_cast<double>(rounds * peak.multiply_adds_per_round) / ns;
 }
 
+// The sum over all threads at once of the rate that each says, at best.
+template <class F>
+double most_of(int threads, const F& rate) {
+  double best = 0;
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    std::vector<double> rates(static_cast<std::size_t>(threads));
+    std::barrier<> start(threads);
+    std::vector<std::jthread> workers;
+    for (std::size_t thread = 0; thread < rates.size(); ++thread)
+      workers.emplace_back([&, thread] {
+        start.arrive_and_wait();
+        rates[thread] = rate(thread);
+      });
+    workers.clear();
+    best = std::max(best, std::accumulate(rates.begin(), rates.end(), 0.0));
+  }
+  return best;
+}
+
 }  // namespace
 
 double measured_peak(Target target, int threads) {
@@ -34,20 +54,23 @@ double measured_peak(Target target, int threads) {
   const auto rounds =
       static_cast<std::size_t>(flops / (2.0 * static_cast<double>(kernels->peak.multiply_adds_per_round)));
 
-  double best = 0;
-  for (int attempt = 0; attempt < 4; ++attempt) {
-    std::vector<double> rates(static_cast<std::size_t>(threads));
-    std::barrier<> start(threads);
-    std::vector<std::jthread> workers;
-    for (double& mine : rates)
-      workers.emplace_back([&] {
-        start.arrive_and_wait();
-        mine = rate(kernels->peak, rounds);
-      });
-    workers.clear();
-    best = std::max(best, std::accumulate(rates.begin(), rates.end(), 0.0));
+  return most_of(threads, [&](std::size_t) { return rate(kernels->peak, rounds); });
+}
+
+double measured_bandwidth(int threads) {
+  constexpr std::size_t kBytes = std::size_t{64} << 20;
+  std::vector<Bytes> from, to;
+  for (int i = 0; i < threads; ++i) {
+    from.push_back(allocate(kBytes));
+    to.push_back(allocate(kBytes));
+    std::memset(from.back().get(), 1, kBytes);
+    std::memset(to.back().get(), 1, kBytes);
   }
-  return best;
+  return most_of(threads, [&](std::size_t thread) {
+    const auto start = Clock::now();
+    std::memcpy(to[thread].get(), from[thread].get(), kBytes);
+    return 2.0 * kBytes / std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+  });
 }
 
 }  // namespace coverslip::tool

@@ -7,4 +7,7 @@ namespace coverslip::tool {
 // f32 GFLOP/s of so many threads at once, on an instruction set that this CPU runs; takes a tenth of a second.
 double measured_peak(Target target, int threads);
 
+// GB/s, read and written, of so many threads that copy arrays far bigger than an L2 cache.
+double measured_bandwidth(int threads);
+
 }  // namespace coverslip::tool

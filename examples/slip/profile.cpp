@@ -14,6 +14,7 @@ struct Sum {
   std::string op;
   std::size_t steps = 0;
   double ms = 0, predicted_ms = 0, multiply_adds = 0;
+  std::size_t bytes = 0;
 };
 
 // Slowest first. A step's operator is the first word of its node's label.
@@ -26,6 +27,7 @@ std::vector<Sum> by_operator(const std::vector<StepInfo>& steps) {
     sum.ms += step.ms;
     sum.predicted_ms += step.predicted_ms;
     sum.multiply_adds += step.multiply_adds;
+    sum.bytes += step.bytes;
   }
   std::vector<Sum> result;
   for (auto& [op, sum] : sums) result.push_back(std::move(sum));
@@ -46,6 +48,20 @@ std::string speed(double multiply_adds, double ms) {
 }
 
 std::string share(double ms, double total) { return fixed(total > 0 ? 100 * ms / total : 0, 1); }
+
+// Operations a byte, and the shares of what the cores could compute and of what memory could carry.
+struct Roof {
+  std::string intensity, compute, bandwidth;
+};
+template <class T>
+Roof roof(const T& step, const Roofline& roofline) {
+  if (step.ms <= 0 || step.bytes == 0) return {};
+  const auto bytes = static_cast<double>(step.bytes);
+  const bool computes = step.multiply_adds > 0;
+  return {computes ? fixed(2 * step.multiply_adds / bytes, 1) : "",
+          computes ? share(gflops(step.multiply_adds, step.ms), roofline.gflops) : "",
+          share(1e-6 * bytes / step.ms, roofline.gigabytes)};
+}
 
 }  // namespace
 
@@ -68,7 +84,7 @@ std::vector<StepInfo> profile(Session& session, std::span<const Tensor> inputs, 
   return steps;
 }
 
-std::string profile_text(const std::vector<StepInfo>& steps) {
+std::string profile_text(const std::vector<StepInfo>& steps, const Roofline& roofline) {
   using enum Table::Align;
   const double total = total_of(steps);
   Table each({{"step", Left},
@@ -78,17 +94,33 @@ std::string profile_text(const std::vector<StepInfo>& steps) {
               {"ms", Right},
               {"%", Right},
               {"GFLOP/s", Right},
+              {"flop/byte", Right},
+              {"% peak", Right},
+              {"% memory", Right},
               {"predicted ms", Right}});
-  for (const StepInfo& step : steps)
+  for (const StepInfo& step : steps) {
+    const Roof r = roof(step, roofline);
     each.add({safe(step.node), safe(step.kernel), std::string(to_string(step.layout)), to_string(step.output),
-              fixed(step.ms, 4), share(step.ms, total), speed(step.multiply_adds, step.ms),
-              fixed(step.predicted_ms, 4)});
-  Table sums(
-      {{"operator", Left}, {"steps", Right}, {"ms", Right}, {"%", Right}, {"GFLOP/s", Right}, {"predicted ms", Right}});
-  for (const Sum& sum : by_operator(steps))
+              fixed(step.ms, 4), share(step.ms, total), speed(step.multiply_adds, step.ms), r.intensity, r.compute,
+              r.bandwidth, fixed(step.predicted_ms, 4)});
+  }
+  Table sums({{"operator", Left},
+              {"steps", Right},
+              {"ms", Right},
+              {"%", Right},
+              {"GFLOP/s", Right},
+              {"flop/byte", Right},
+              {"% peak", Right},
+              {"% memory", Right},
+              {"predicted ms", Right}});
+  for (const Sum& sum : by_operator(steps)) {
+    const Roof r = roof(sum, roofline);
     sums.add({safe(sum.op), std::to_string(sum.steps), fixed(sum.ms, 4), share(sum.ms, total),
-              speed(sum.multiply_adds, sum.ms), fixed(sum.predicted_ms, 4)});
-  return each.text() + "\n" + sums.text() + "\npredictions are for one core\n";
+              speed(sum.multiply_adds, sum.ms), r.intensity, r.compute, r.bandwidth, fixed(sum.predicted_ms, 4)});
+  }
+  return each.text() + "\n" + sums.text() + "\nthe peak: " + fixed(roofline.gflops, 1) +
+         " GFLOP/s; memory: " + fixed(roofline.gigabytes, 1) +
+         " GB/s, which what lies in a cache may exceed; predictions are for one core\n";
 }
 
 void add_profile(Json& json, const std::vector<StepInfo>& steps) {
@@ -96,12 +128,14 @@ void add_profile(Json& json, const std::vector<StepInfo>& steps) {
   for (const StepInfo& step : steps) {
     json.open_object().member("node", step.node).member("kernel", step.kernel).member("layout", to_string(step.layout));
     json.member("dtype", to_string(step.output.dtype)).member("shape", step.output.shape).member("ms", step.ms);
-    json.member("predicted_ms", step.predicted_ms).member("multiply_adds", step.multiply_adds).close();
+    json.member("predicted_ms", step.predicted_ms).member("multiply_adds", step.multiply_adds);
+    json.member("bytes", step.bytes).close();
   }
   json.close().key("by_operator").open_array();
   for (const Sum& sum : by_operator(steps)) {
     json.open_object().member("operator", sum.op).member("steps", sum.steps).member("ms", sum.ms);
-    json.member("predicted_ms", sum.predicted_ms).member("gflops", gflops(sum.multiply_adds, sum.ms)).close();
+    json.member("predicted_ms", sum.predicted_ms).member("gflops", gflops(sum.multiply_adds, sum.ms));
+    json.member("bytes", sum.bytes).close();
   }
   json.close();
 }

@@ -87,6 +87,7 @@ struct StepInfo {
   TensorType output;
   Layout layout = Layout::Planar;
   double multiply_adds = 0;
+  std::size_t bytes = 0;            // of all inputs, weights among them as the kernel reads them, and outputs
   double predicted_ms = 0, ms = 0;  // on one core; measured by profile(), else 0
 };
 

@@ -166,8 +166,12 @@ def test_bench_measures(path: Path) -> None:
     assert {step["node"] for step in document["steps"]} >= {"Conv 'first'"}
     total = sum(step["ms"] for step in document["steps"])
     assert sum(row["ms"] for row in document["by_operator"]) == pytest.approx(total)
+    assert document["memory_gbps"] > 0
+    first = next(step for step in document["steps"] if step["node"] == "Conv 'first'")
+    assert first["bytes"] > 4 * np.prod(first["shape"])
+    assert sum(row["bytes"] for row in document["by_operator"]) == sum(step["bytes"] for step in document["steps"])
     text = slip("bench", path, "--seconds", "0.1", "--profile").out
-    for part in ("median", "p90", "GFLOP/s", "of the peak", "peak memory", "Conv 'first'", "operator"):
+    for part in ("median", "p90", "GFLOP/s", "of the peak", "peak memory", "Conv 'first'", "operator", "% memory"):
         assert part in text
 
 

@@ -15,8 +15,12 @@ std::vector<StepInfo> infos_of(const Plan& plan) {
   std::vector<StepInfo> infos;
   for (const PlannedStep& s : plan.steps) {
     const PlannedValue& out = plan.values[s.node.outputs[0]];
+    std::size_t bytes = 0;
+    for (const auto& ports : {s.node.inputs, s.node.outputs})
+      for (const ValueId v : ports)
+        if (v != kNoValue && !s.saved) bytes += plan.values[v].type.bytes();
     infos.push_back({s.node.label(), s.saved ? s.step.kernel + " (no copy)" : s.step.kernel, out.type, out.layout,
-                     s.step.multiply_adds, s.saved ? 0 : s.step.nanoseconds * 1e-6, 0});
+                     s.step.multiply_adds, bytes, s.saved ? 0 : s.step.nanoseconds * 1e-6, 0});
   }
   return infos;
 }
