@@ -83,11 +83,13 @@ struct RunControl {
 };
 
 struct StepInfo {
-  std::string node, kernel;  // "Conv 'features.0'", "conv_indirect"
+  // "Conv 'features.0'", "conv_indirect". A kernel "(chained)" runs box by box with the step after it.
+  std::string node, kernel;
   TensorType output;
   Layout layout = Layout::Planar;
   double multiply_adds = 0;
-  std::size_t bytes = 0;            // of all inputs, weights among them as the kernel reads them, and outputs
+  // Of all inputs, weights among them as the kernel reads them, and outputs; but not of what lies between chained steps.
+  std::size_t bytes = 0;
   double predicted_ms = 0, ms = 0;  // on one core; measured by profile(), else 0
 };
 

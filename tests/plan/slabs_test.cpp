@@ -1,9 +1,9 @@
 // Boxes: pieces for threads and slabs for memory begin and end only where a step allows it.
 #include <tbb/global_control.h>
 
-#include "coverslip/plan/planner.hpp"
 #include "coverslip/plan/split.hpp"
 #include "coverslip/run/executor.hpp"
+#include "plan/lowered.hpp"
 #include "support.hpp"
 using namespace coverslip;
 
@@ -17,13 +17,6 @@ Graph chain(int length) {
   for (int i = 0; i < length; ++i) v = g.append("LeakyRelu", "step" + std::to_string(i), {v}, {{"alpha", 0.5f}});
   g.outputs = {v};
   return g;
-}
-
-Plan lowered(const Graph& graph, PackStore& packs) {
-  const PlanContext context{*supported_kernels().front()};
-  Typing typing(graph, context, first_entry(graph, {}));
-  const Choice choice(typing.plan, typing.nodes);
-  return Lowering(std::move(typing.plan), typing.nodes, choice, packs).take();
 }
 
 Tensor run(const Plan& plan, int threads, const Tensor& x) {

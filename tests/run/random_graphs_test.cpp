@@ -6,6 +6,8 @@
 
 #include "coverslip/coverslip.hpp"
 #include "coverslip/ops/registry.hpp"
+#include "coverslip/run/executor.hpp"
+#include "plan/lowered.hpp"
 #include "support.hpp"
 using namespace coverslip;
 
@@ -164,6 +166,34 @@ TEST_CASE("random graphs answer as their references do, with the same bits for a
       }
     }
   }
+}
+
+TEST_CASE("chains of all steps that can be chained change no bit") {
+  const tbb::global_control many(tbb::global_control::max_allowed_parallelism, 16);
+  std::size_t chained = 0;
+  for (unsigned seed = 0; seed < 160; ++seed) {
+    CAPTURE(seed);
+    const RandomGraph random(seed, 4 + static_cast<int>(seed % 25));
+    PackStore packs;
+    const Plan plan = lowered(random.graph(), packs);
+    const Tensor x = ramp(plan.values[plan.inputs[0]].type);
+    const auto run = [&](const Plan& placed, int threads) {
+      std::vector<Tensor> y;
+      for (const ValueId v : placed.outputs) y.emplace_back(placed.values[v].type);
+      Executor(std::make_shared<const Plan>(placed), threads).run({&x, 1}, y, {});
+      return y;
+    };
+    const std::vector<Tensor> want = run(with_slabs(plan, 0), 1);
+    for (const std::size_t threads : {1u, 2u, 3u, 16u})
+      for (const std::size_t cache : {std::size_t{1} << 11, std::size_t{1} << 14}) {
+        const Plan placed =
+            with_slabs(plan, 0, {.cache_bytes = cache, .threads = threads, .value_bytes_per_nanosecond = 1e-6});
+        chained += static_cast<std::size_t>(std::ranges::count(placed.stretches, true, &Stretch::chained));
+        const std::vector<Tensor> got = run(placed, static_cast<int>(threads));
+        for (std::size_t i = 0; i < want.size(); ++i) REQUIRE(same_bits(got[i], want[i]));
+      }
+  }
+  CHECK(chained > 500);
 }
 
 TEST_CASE("every target answers within rounding of the others") {

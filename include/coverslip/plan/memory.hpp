@@ -1,4 +1,5 @@
-// Sixth stage of planning: one arena, in which values that are never alive together may share bytes.
+// Sixth stage of planning: one arena, and one scratch for chains, in which values that are never alive together may
+// share bytes.
 #pragma once
 #include "coverslip/plan/plan.hpp"
 
@@ -27,7 +28,8 @@ inline std::vector<Life> lives_of(const Plan& plan) {
                                            s + 1 == stretch.end ? stretch.end - 1 : s);
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         if (!node.has(i)) continue;
-        const bool inner = s > stretch.begin && node.inputs[i] == plan.steps[s - 1].node.outputs[0];
+        const bool inner = plan.values[node.inputs[i]].home == Home::Scratch ||
+                           (s > stretch.begin && node.inputs[i] == plan.steps[s - 1].node.outputs[0]);
         lives[plan.values[node.inputs[i]].inside].touch(inner ? s : stretch.begin, inner ? s : stretch.end - 1);
       }
     }
@@ -46,20 +48,19 @@ inline void measure_values(Plan& plan) {
     }
 }
 
-// Biggest first, each at the lowest offset that is free during its life (Pisarchyk and Lee 2020, arXiv:2001.03288,
-// "greedy by size").
-inline void place_values(Plan& plan) {
-  measure_values(plan);
-  const std::vector<Life> lives = lives_of(plan);
+// Places the values of a home from byte `base` on and returns where they end. Biggest first, each at the lowest offset
+// that is free during its life (Pisarchyk and Lee 2020, arXiv:2001.03288, "greedy by size").
+inline std::size_t place_values(Plan& plan, const std::vector<Life>& lives, Home home, std::size_t base) {
   std::vector<ValueId> order;
   for (ValueId v = 0; v < plan.values.size(); ++v)
-    if (plan.values[v].home == Home::Arena && plan.values[v].inside == v) order.push_back(v);
+    if (plan.values[v].home == home && plan.values[v].inside == v) order.push_back(v);
   std::ranges::stable_sort(order, std::greater(), [&](ValueId v) { return plan.values[v].bytes; });
 
+  std::size_t end = base;
   std::vector<ValueId> placed;  // sorted by offset
   for (const ValueId v : order) {
     PlannedValue& value = plan.values[v];
-    value.offset = 0;
+    value.offset = base;
     for (const ValueId other : placed) {
       const PlannedValue& o = plan.values[other];
       if (lives[other].overlaps(lives[v]) && value.offset + value.bytes > o.offset)
@@ -67,8 +68,19 @@ inline void place_values(Plan& plan) {
     }
     placed.insert(std::ranges::upper_bound(placed, value.offset, {}, [&](ValueId p) { return plan.values[p].offset; }),
                   v);
-    plan.arena_bytes = std::max(plan.arena_bytes, value.offset + value.bytes);
+    end = std::max(end, value.offset + value.bytes);
   }
+  return end;
+}
+
+inline void place_values(Plan& plan) {
+  measure_values(plan);
+  const std::vector<Life> lives = lives_of(plan);
+  plan.arena_bytes = place_values(plan, lives, Home::Arena, 0);
+  plan.scratch_bytes = 0;  // of kernels first, then of chains
+  for (const PlannedStep& step : plan.steps)
+    plan.scratch_bytes = std::max(plan.scratch_bytes, aligned(step.step.scratch_bytes));
+  plan.scratch_bytes = aligned(place_values(plan, lives, Home::Scratch, plan.scratch_bytes));
 }
 
 }  // namespace v0

@@ -7,7 +7,8 @@
 namespace coverslip {
 inline namespace v0 {
 
-enum class Home : std::uint8_t { Arena, Input, Output, Constant };
+// Scratch: of the thread that takes a box through a chain; what it holds is that box of the value.
+enum class Home : std::uint8_t { Arena, Scratch, Input, Output, Constant };
 
 struct PlannedValue {
   TensorType type;
@@ -21,7 +22,8 @@ struct PlannedValue {
   Dim first = 0;    // element of that memory which is this value's first
   Index strides{};  // in elements
 
-  std::size_t bytes = 0, offset = 0;  // in the arena, of a value with memory of its own: the largest part ever held
+  // In the arena, or in each thread's scratch, of a value with memory of its own: the largest part ever held.
+  std::size_t bytes = 0, offset = 0;
 };
 
 struct PlannedStep {
@@ -37,10 +39,11 @@ struct PlannedStep {
 };
 
 // Consecutive steps that run slab by slab: slabs[s][i] is what step begin + i computes in pass s. Inner values hold one
-// slab, the input of the first step and the output of the last are whole. Without slabs: one step, one box.
+// slab, all others are whole. Without slabs: one step, one box.
 struct Stretch {
   std::size_t begin, end;
   std::vector<std::vector<Box>> slabs;
+  bool chained = false;  // each pass is one thread's work, with inner values in its scratch; else threads share a box
 };
 
 // Where planning begins: at the graph's first node, or where an earlier part stopped.

@@ -1,5 +1,6 @@
 // Graph -> Plan: the stages of planning in their order.
 #pragma once
+#include "coverslip/plan/chains.hpp"
 #include "coverslip/plan/lowering.hpp"
 #include "coverslip/plan/memory.hpp"
 #include "coverslip/plan/sharing.hpp"
@@ -18,9 +19,11 @@ inline std::size_t memory_of(const Plan& plan, const Budget& budget) {
   return plan.packed_bytes + plan.arena_bytes + budget.threads * plan.scratch_bytes + plan.io_bytes;
 }
 
-// The plan whose stretches run `slab_rows` rows at a time; 0: all values whole. Same steps, same bits.
-inline Plan with_slabs(Plan plan, Dim slab_rows) {
+// The plan whose stretches run `slab_rows` rows at a time; 0: all values whole, but for those inside chains. The steps
+// are the same, and so are the bits.
+inline Plan with_slabs(Plan plan, Dim slab_rows, const ChainRules& chains = {.cache_bytes = 0}) {
   Slabs(plan, slab_rows);
+  if (slab_rows == 0 && chains.cache_bytes > 0) Chains{plan, chains};
   Sharing{plan};
   place_values(plan);
   return plan;
@@ -50,13 +53,12 @@ inline Plan make_plan(const Graph& graph, const PlanContext& context, PackStore&
   Typing typing(graph, context, entry);
   const Choice choice(typing.plan, typing.nodes);
   Plan lowered = Lowering(std::move(typing.plan), typing.nodes, choice, packs, budget.each).take();
-  for (const PlannedStep& step : lowered.steps)
-    lowered.scratch_bytes = std::max(lowered.scratch_bytes, aligned(step.step.scratch_bytes));
   for (const auto& ports : {lowered.inputs, lowered.outputs})
     for (const ValueId v : ports) lowered.io_bytes += lowered.values[v].type.bytes();
 
-  Plan best = with_slabs(lowered, 0);
-  if (budget.max_memory == 0) return best;
+  Plan best = with_slabs(lowered, 0, {.threads = budget.threads});
+  if (budget.max_memory == 0 || memory_of(best, budget) <= budget.max_memory) return best;
+  best = with_slabs(lowered, 0);
   for (const Dim rows : slab_heights(lowered)) {
     if (memory_of(best, budget) <= budget.max_memory) break;
     Plan lower = with_slabs(lowered, rows);

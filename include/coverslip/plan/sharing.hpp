@@ -12,14 +12,17 @@ class Sharing {
       : plan_(plan),
         fixed_(plan.values.size(), false),
         guests_(plan.values.size(), 0),
-        last_reader_(plan.values.size(), 0) {
+        last_reader_(plan.values.size(), 0),
+        stretches_(plan.steps.size()) {
     for (ValueId v = 0; v < plan.values.size(); ++v) {
       PlannedValue& value = plan.values[v];
       value.inside = v;
       value.strides = strides_of(value.layout, value.type.shape);
     }
-    for (const Stretch& stretch : plan.stretches)  // inner values of a slabbed stretch are never whole
+    for (const Stretch& stretch : plan.stretches) {  // whose inner values are never whole
       for (std::size_t s = stretch.begin; s + 1 < stretch.end; ++s) fixed_[plan.steps[s].node.outputs[0]] = true;
+      for (std::size_t s = stretch.begin; s < stretch.end; ++s) stretches_[s] = &stretch;
+    }
     for (std::size_t s = 0; s < plan.steps.size(); ++s)
       for (const ValueId v : plan.steps[s].node.inputs)
         if (v != kNoValue) last_reader_[v] = s;
@@ -108,10 +111,32 @@ class Sharing {
     const PlannedStep& step = plan_.steps[s];
     if (!step.node.has(*step.step.in_place)) return;
     const ValueId in = step.node.inputs[*step.step.in_place], out = step.node.outputs[0];
-    const bool last = last_reader_[in] == s && std::ranges::count(step.node.inputs, in) == 1;
-    if (movable(in) && movable(out) && last && guests_[in] == 0 && value(in).strides == value(out).strides &&
-        value(in).type.bytes() == value(out).type.bytes())
-      put(out, in, 0, value(out).strides);
+    if (last_reader_[in] != s || std::ranges::count(step.node.inputs, in) != 1 || !equal(in, out)) return;
+    const bool fits = value(in).home == Home::Scratch
+                          ? value(out).home == Home::Scratch && same_boxes(*stretches_[s], in, s)
+                          : movable(in) && movable(out) && guests_[in] == 0 && !read_before(in, s);
+    if (fits) put(out, in, 0, value(out).strides);
+  }
+
+  bool equal(ValueId a, ValueId b) const {
+    return plan_.values[a].strides == plan_.values[b].strides &&
+           plan_.values[a].type.bytes() == plan_.values[b].type.bytes();
+  }
+
+  // True if an earlier step of the stretch of step s reads v: for another box it may still have to.
+  bool read_before(ValueId v, std::size_t s) const {
+    for (std::size_t earlier = stretches_[s]->begin; earlier < s; ++earlier)
+      if (std::ranges::count(plan_.steps[earlier].node.inputs, v) > 0) return true;
+    return false;
+  }
+
+  // True if step s always computes that box of its output which is held of v, made in the same stretch.
+  bool same_boxes(const Stretch& stretch, ValueId v, std::size_t s) const {
+    std::size_t maker = stretch.begin;
+    while (plan_.steps[maker].node.outputs[0] != v) ++maker;
+    return std::ranges::all_of(stretch.slabs, [&](const std::vector<Box>& boxes) {
+      return boxes[maker - stretch.begin] == boxes[s - stretch.begin];
+    });
   }
 
   // From the value it lies in to the memory that all of them share.
@@ -125,8 +150,9 @@ class Sharing {
 
   Plan& plan_;
   std::vector<bool> fixed_;
-  std::vector<std::size_t> guests_;       // of each value: how many others lie in it
-  std::vector<std::size_t> last_reader_;  // of each value: a step
+  std::vector<std::size_t> guests_;        // of each value: how many others lie in it
+  std::vector<std::size_t> last_reader_;   // of each value: a step
+  std::vector<const Stretch*> stretches_;  // of each step
 };
 
 }  // namespace v0

@@ -1,6 +1,6 @@
 // Fourth stage of planning: which steps run together slab by slab, and what each computes in each pass.
 #pragma once
-#include "coverslip/plan/plan.hpp"
+#include "coverslip/plan/boxes.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -47,34 +47,9 @@ class Slabs {
     return readers_[v] == 1 && plan_.values[v].home == Home::Arena && next.node.inputs[*only_input(next)] == v;
   }
 
-  // The smallest box around `box` that the step can compute. Multiples count from 0 of the whole value, so that bits
-  // stay the same.
-  static Box widened(const Box& box, const std::vector<Cut>& cuts, const Shape& whole) {
-    Box wide(whole);
-    for (const auto& [axis, multiple] : cuts) {
-      const Range& range = box[axis];
-      wide[axis] = {range.begin / multiple * multiple,
-                    std::min((range.end + multiple - 1) / multiple * multiple, whole[axis])};
-    }
-    return wide;
-  }
-
-  const Shape& shape_made(std::size_t step) const { return plan_.values[plan_.steps[step].node.outputs[0]].type.shape; }
-
-  // What each step of the stretch computes so that its last step can compute `wanted`.
-  std::vector<Box> boxes(std::size_t begin, std::size_t end, Box wanted) const {
-    std::vector<Box> all(end - begin);
-    for (std::size_t i = all.size(); i-- > 0;) {
-      const PlannedStep& step = plan_.steps[begin + i];
-      all[i] = widened(wanted, step.step.cuts, shape_made(begin + i));
-      if (i > 0) wanted = step.needed(all[i])[*only_input(step)];
-    }
-    return all;
-  }
-
   Stretch stretch(std::size_t begin, std::size_t end) const {
     Stretch made{begin, end, {}};
-    const Shape& whole = shape_made(end - 1);
+    const Shape& whole = shape_made(plan_, end - 1);
     if (end - begin == 1) {
       made.slabs.push_back({Box(whole)});
       return made;
@@ -82,7 +57,7 @@ class Slabs {
     for (Dim row = 0; row < whole[kSlabAxis];) {
       Box wanted(whole);
       wanted[kSlabAxis] = {row, std::min(row + rows_, whole[kSlabAxis])};
-      made.slabs.push_back(boxes(begin, end, wanted));
+      made.slabs.push_back(boxes_of(plan_, begin, end, wanted));
       row = made.slabs.back().back()[kSlabAxis].end;
     }
     return made;

@@ -54,5 +54,13 @@ class Split {
   Dim pieces_ = 1;
 };
 
+// Enough to keep all threads busy, each worth the cost of handing it over, and short enough to stop soon.
+inline double pieces_for(std::size_t threads, double nanoseconds) {
+  constexpr double kLeastNanoseconds = 10'000, kLongest = 2'000'000, kPerThread = 4;
+  const double soon = std::max(1.0, nanoseconds / kLongest);
+  if (threads == 1) return soon;
+  return std::clamp(nanoseconds / kLeastNanoseconds, 1.0, std::max(kPerThread * static_cast<double>(threads), soon));
+}
+
 }  // namespace v0
 }  // namespace coverslip

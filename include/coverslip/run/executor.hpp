@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <numeric>
 
 #include "coverslip/coverslip.hpp"
 #include "coverslip/graph/pack_store.hpp"
@@ -37,13 +38,22 @@ class Executor {
         arena_(allocate(plan_.arena_bytes)),
         scratch_(allocate(plan_.scratch_bytes * static_cast<std::size_t>(threads))),
         memory_(plan_.values.size(), nullptr),
-        views_(plan_.values.size()) {
+        views_(plan_.values.size()),
+        ports_(static_cast<std::size_t>(threads)) {
     for (ValueId v = 0; v < memory_.size(); ++v) {
       const PlannedValue& value = plan_.values[v];
       if (value.home == Home::Constant) memory_[v] = value.constant->memory().get();
       if (value.home == Home::Arena && value.inside == v) memory_[v] = arena_.get() + value.offset;
     }
-    for (const PlannedStep& step : plan_.steps) predicted_ += step.step.nanoseconds;
+    std::size_t most = 1;
+    for (const PlannedStep& step : plan_.steps) {
+      predicted_ += step.step.nanoseconds;
+      most = std::max({most, step.node.inputs.size(), step.node.outputs.size()});
+    }
+    for (Ports& ports : ports_) {
+      ports.inputs.reserve(most);
+      ports.outputs.reserve(most);
+    }
   }
 
   const Plan& plan() const { return plan_; }
@@ -57,22 +67,47 @@ class Executor {
     for (ValueId v = 0; v < views_.size(); ++v) views_[v] = whole(v);
     stop_ = control.stop;
     double done = 0;
-    for (const Stretch& stretch : plan_.stretches)
+    for (const Stretch& stretch : plan_.stretches) {
+      if (stretch.chained) {
+        run_chain(stretch, milliseconds);
+        for (std::size_t s = stretch.begin; s < stretch.end; ++s)
+          report(plan_.steps[s].step.nanoseconds, control, done);
+        continue;
+      }
       for (const std::vector<Box>& boxes : stretch.slabs)
         for (std::size_t i = 0; i < boxes.size(); ++i) {
           const std::size_t s = stretch.begin + i;
-          const auto start = std::chrono::steady_clock::now();
+          const Clock::time_point start = Clock::now();
           if (!plan_.steps[s].saved) run(plan_.steps[s], boxes[i], i + 1 < boxes.size());
-          if (stopped()) throw Error(Errc::Cancelled, "run", "stopped as asked; nothing was made");
-          if (!milliseconds.empty())
-            milliseconds[s] +=
-                std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-          done += plan_.steps[s].step.nanoseconds / static_cast<double>(stretch.slabs.size());
-          if (control.progress != nullptr) control.progress->store(std::min(1.0, done / predicted_));
+          if (!milliseconds.empty()) milliseconds[s] += since(start);
+          report(plan_.steps[s].step.nanoseconds / static_cast<double>(stretch.slabs.size()), control, done);
         }
+    }
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  struct Ports {  // of the step that runs
+    std::vector<View> inputs, outputs;
+    void clear() {
+      inputs.clear();
+      outputs.clear();
+    }
+  };
+
+  static double since(Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  }
+
+  // Adds the predicted time of what has just run, unless it was stopped.
+  void report(double nanoseconds, const RunControl& control, double& done) const {
+    if (stopped()) throw Error(Errc::Cancelled, "run", "stopped as asked; nothing was made");
+    done += nanoseconds;
+    if (control.progress != nullptr) control.progress->store(std::min(1.0, done / predicted_));
+  }
+
+  std::byte* scratch_of(std::size_t slot) const { return scratch_.get() + slot * plan_.scratch_bytes; }
+
   bool stopped() const { return stop_ != nullptr && stop_->load(std::memory_order_relaxed); }
 
   View whole(ValueId v) const {
@@ -89,34 +124,72 @@ class Executor {
       const ValueId v = planned.node.outputs[0];
       views_[v] = View(memory_[v], plan_.values[v].type.dtype, plan_.values[v].layout, box);
     }
-    inputs_.clear();
-    outputs_.clear();
-    for (const ValueId v : planned.node.inputs) inputs_.push_back(v == kNoValue ? View() : views_[v]);
-    for (const ValueId v : planned.node.outputs) outputs_.push_back(views_[v]);
+    Ports& ports = ports_[0];
+    ports.clear();
+    for (const ValueId v : planned.node.inputs) ports.inputs.push_back(v == kNoValue ? View() : views_[v]);
+    for (const ValueId v : planned.node.outputs) ports.outputs.push_back(views_[v]);
     const Split split(box, planned.step.cuts, pieces_wanted(planned, box));
     const auto piece = [&](Dim i, std::size_t slot) {
       if (stopped()) return;
-      planned.step.run(inputs_, outputs_, split.piece(i), scratch_.get() + slot * plan_.scratch_bytes);
+      planned.step.run(ports.inputs, ports.outputs, split.piece(i), scratch_of(slot));
     };
-    if (threads_ == 1 || split.pieces() == 1) {
-      for (Dim i = 0; i < split.pieces(); ++i) piece(i, 0);
+    share(split.pieces(), piece);
+  }
+
+  // f(i, slot) for 0 <= i < n, on all threads; no two at the same time have the same slot.
+  template <class F>
+  void share(Dim n, const F& f) {
+    if (threads_ == 1 || n == 1) {
+      for (Dim i = 0; i < n; ++i) f(i, std::size_t{0});
       return;
     }
     task_arena_.execute([&] {
       tbb::parallel_for(
-          Dim{0}, split.pieces(),
-          [&](Dim i) { piece(i, static_cast<std::size_t>(tbb::this_task_arena::current_thread_index())); },
+          Dim{0}, n, [&](Dim i) { f(i, static_cast<std::size_t>(tbb::this_task_arena::current_thread_index())); },
           tbb::static_partitioner());
     });
   }
 
-  // Enough to keep all threads busy, each worth the cost of handing it over; on one thread, short enough to stop soon.
+  // Each box by one thread, through all steps. A step's time is its share of the chain's.
+  void run_chain(const Stretch& chain, std::span<double> milliseconds) {
+    const std::size_t length = chain.end - chain.begin;
+    std::vector<double> spent(milliseconds.empty() ? 0 : length * ports_.size(), 0.0);
+    const Clock::time_point start = Clock::now();
+    share(static_cast<Dim>(chain.slabs.size()), [&](Dim pass, std::size_t slot) {
+      for (std::size_t i = 0; i < length; ++i) {
+        if (stopped()) return;
+        const Clock::time_point begin = spent.empty() ? Clock::time_point{} : Clock::now();
+        run_link(chain, i, chain.slabs[static_cast<std::size_t>(pass)], slot);
+        if (!spent.empty()) spent[slot * length + i] += since(begin);
+      }
+    });
+    if (spent.empty()) return;
+    const double whole = since(start), all = std::accumulate(spent.begin(), spent.end(), 0.0);
+    for (std::size_t i = 0; i < spent.size(); ++i)
+      milliseconds[chain.begin + i % length] += spent[i] / std::max(all, 1e-9) * whole;
+  }
+
+  // Step i of a chain for one box, boxes[i].
+  void run_link(const Stretch& chain, std::size_t i, const std::vector<Box>& boxes, std::size_t slot) {
+    const auto view = [&](ValueId v) {
+      if (v == kNoValue || plan_.values[v].home != Home::Scratch) return v == kNoValue ? View() : views_[v];
+      std::size_t maker = 0;
+      while (plan_.steps[chain.begin + maker].node.outputs[0] != v) ++maker;
+      const PlannedValue& value = plan_.values[v];
+      return View(scratch_of(slot) + plan_.values[value.inside].offset, value.type.dtype, value.layout, boxes[maker]);
+    };
+    const PlannedStep& planned = plan_.steps[chain.begin + i];
+    Ports& ports = ports_[slot];
+    ports.clear();
+    for (const ValueId v : planned.node.inputs) ports.inputs.push_back(view(v));
+    ports.outputs.push_back(view(planned.node.outputs[0]));
+    planned.step.run(ports.inputs, ports.outputs, boxes[i], scratch_of(slot));
+  }
+
   double pieces_wanted(const PlannedStep& planned, const Box& box) const {
-    constexpr double kLeastNanoseconds = 10'000, kLongest = 2'000'000, kPerThread = 4;
     const double whole = static_cast<double>(plan_.values[planned.node.outputs[0]].type.shape.elements());
-    const double ns = planned.step.nanoseconds * static_cast<double>(box.shape().elements()) / std::max(whole, 1.0);
-    if (threads_ == 1) return std::max(1.0, ns / kLongest);
-    return std::clamp(ns / kLeastNanoseconds, 1.0, std::max(kPerThread * threads_, ns / kLongest));
+    const double share = static_cast<double>(box.shape().elements()) / std::max(whole, 1.0);
+    return pieces_for(ports_.size(), planned.step.nanoseconds * share);
   }
 
   std::shared_ptr<const Plan> shared_plan_;
@@ -124,9 +197,9 @@ class Executor {
   int threads_;
   tbb::task_arena task_arena_;
   Bytes arena_, scratch_;
-  std::vector<std::byte*> memory_;      // of each value that has its own
-  std::vector<View> views_;             // of each planned value, as it lies now
-  std::vector<View> inputs_, outputs_;  // of the step that runs
+  std::vector<std::byte*> memory_;  // of each value that has its own
+  std::vector<View> views_;         // of each planned value, as it lies now
+  std::vector<Ports> ports_;        // of each thread
   const std::atomic<bool>* stop_ = nullptr;
   double predicted_ = 0;
 };

@@ -1,0 +1,200 @@
+// Where values need not be slabbed: which steps run box by box, so that what lies between them stays in a core's cache.
+#pragma once
+#include "coverslip/plan/boxes.hpp"
+#include "coverslip/plan/split.hpp"
+
+namespace coverslip {
+inline namespace v0 {
+
+// A nanosecond is one of one core.
+struct ChainRules {
+  std::size_t cache_bytes = 1 << 20;  // of a core: half of it for a box of all inner values; 0: no chains
+  std::size_t threads = 1;            // there shall be boxes for all of them
+  // Most traffic hides behind arithmetic; that of constants that come again with each box does not.
+  double value_bytes_per_nanosecond = 40, constant_bytes_per_nanosecond = 8;
+  double call_nanoseconds = 200;
+  double least_share = 0.03;  // of the steps' time: predictions are no better
+};
+
+// Any chains give the same bits, so they may depend on threads. What a chain makes on the way is read within it alone.
+// Of all ways to part the steps into chains the one is taken that saves the most time, by prediction: traffic to the
+// outer caches, less what is computed twice at the edges of boxes.
+class Chains {
+ public:
+  Chains(Plan& plan, const ChainRules& rules) : plan_(plan), rules_(rules), readers_(plan.values.size()) {
+    for (std::size_t s = 0; s < plan.steps.size(); ++s)
+      for (const ValueId v : plan.steps[s].node.inputs)
+        if (v != kNoValue) readers_[v].touch(s);
+    std::vector<Stretch> stretches;
+    for (const Chain& chain : best()) stretches.push_back(chain.split ? chained(chain) : plan.stretches[chain.begin]);
+    plan.stretches = std::move(stretches);
+  }
+
+ private:
+  struct Readers {
+    std::size_t count = 0, last = 0;
+    void touch(std::size_t step) {
+      ++count;
+      last = step;
+    }
+  };
+  struct Chain {
+    std::size_t begin = 0, end = 0;
+    double saved = 0;              // nanoseconds, of one core
+    std::optional<Split> split{};  // of the last step's output; none: a step alone
+  };
+
+  ValueId made(std::size_t step) const { return plan_.steps[step].node.outputs[0]; }
+
+  bool can_chain(std::size_t s) const {
+    const PlannedStep& step = plan_.steps[s];
+    return step.node.outputs.size() == 1 && !step.step.cuts.empty() && !step.step.same_bytes && !step.step.window &&
+           step.step.parts.empty() && shape_made(plan_, s).elements() > 0;
+  }
+
+  bool can_be_inner(std::size_t step) const {
+    return plan_.values[made(step)].home == Home::Arena && readers_[made(step)].count > 0;
+  }
+
+  bool reads_one_of(std::size_t begin, std::size_t s) const {
+    const std::vector<ValueId>& inputs = plan_.steps[s].node.inputs;
+    for (std::size_t maker = begin; maker < s; ++maker)
+      if (std::ranges::count(inputs, made(maker)) > 0) return true;
+    return false;
+  }
+
+  std::vector<Chain> best() const {
+    constexpr std::size_t kLongest = 12;
+    const std::size_t n = plan_.steps.size();
+    std::vector<Chain> ends(n + 1);  // the best last chain of the first steps
+    std::vector<double> saved(n + 1, -1);
+    saved[0] = 0;
+    for (std::size_t begin = 0; begin < n; ++begin) {
+      if (saved[begin] > saved[begin + 1]) {
+        saved[begin + 1] = saved[begin];
+        ends[begin + 1] = {begin, begin + 1};
+      }
+      std::size_t last_reader = 0;  // of all that the chain makes but for its last value
+      for (std::size_t end = begin + 1; end < std::min(n, begin + kLongest) && can_chain(end - 1); ++end) {
+        if (!can_be_inner(end - 1) || !can_chain(end) || !reads_one_of(begin, end)) break;
+        last_reader = std::max(last_reader, readers_[made(end - 1)].last);
+        if (last_reader > end) continue;
+        const Chain chain = of(begin, end + 1);
+        if (chain.saved <= 0 || saved[begin] + chain.saved <= saved[end + 1]) continue;
+        saved[end + 1] = saved[begin] + chain.saved;
+        ends[end + 1] = chain;
+      }
+    }
+    std::vector<Chain> chains;
+    for (std::size_t end = n; end > 0; end = chains.back().begin) chains.push_back(ends[end]);
+    std::ranges::reverse(chains);
+    return chains;
+  }
+
+  // Nanoseconds of the steps [begin, begin + boxes.size()) for these boxes.
+  double work(std::size_t begin, const std::vector<Box>& boxes) const {
+    double ns = 0;
+    for (std::size_t i = 0; i < boxes.size(); ++i)
+      ns += plan_.steps[begin + i].step.nanoseconds * static_cast<double>(boxes[i].shape().elements()) /
+            static_cast<double>(shape_made(plan_, begin + i).elements());
+    return ns;
+  }
+
+  // Of inner values, at the step where they need most.
+  std::size_t held(std::size_t begin, const std::vector<Box>& boxes) const {
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      std::size_t bytes = 0;
+      for (std::size_t maker = 0; maker <= i && maker + 1 < boxes.size(); ++maker) {
+        const ValueId v = made(begin + maker);
+        const std::size_t last = readers_[v].last - begin;
+        if (last > i || (last == i && (i + 1 == boxes.size() || !in_place(begin + i, v))))
+          bytes += TensorType{plan_.values[v].type.dtype, boxes[maker].shape()}.bytes();
+      }
+      most = std::max(most, bytes);
+    }
+    return most;
+  }
+
+  bool in_place(std::size_t s, ValueId v) const {
+    const PlannedStep& step = plan_.steps[s];
+    return step.step.in_place && step.node.inputs[*step.step.in_place] == v;
+  }
+
+  // Those along which a smaller box of the last step needs less of the steps before it.
+  std::vector<Cut> useful_cuts(std::size_t begin, std::size_t end, double whole_work) const {
+    constexpr double kLess = 0.75;
+    const Step& last = plan_.steps[end - 1].step;
+    const Shape& whole = shape_made(plan_, end - 1);
+    std::vector<Cut> cuts;
+    for (const Cut& cut : last.cuts) {
+      Box half(whole);
+      half[cut.axis].end = half[cut.axis].end / 2 / cut.multiple * cut.multiple;
+      if (half[cut.axis].end == 0) continue;
+      if (work(begin, boxes_of(plan_, begin, end, half)) < kLess * whole_work) cuts.push_back(cut);
+    }
+    return cuts;
+  }
+
+  Chain of(std::size_t begin, std::size_t end) const {
+    const Box whole(shape_made(plan_, end - 1));
+    const std::vector<Box> all = boxes_of(plan_, begin, end, whole);
+    const double whole_work = work(begin, all);
+    const std::vector<Cut> cuts = useful_cuts(begin, end, whole_work);
+    const auto room = static_cast<double>(rules_.cache_bytes / 2);
+    double wanted =
+        std::max({2.0, pieces_for(rules_.threads, whole_work), static_cast<double>(held(begin, all)) / room});
+    for (int attempt = 0; attempt < 4; ++attempt) {
+      const Split split(whole, cuts, wanted);
+      const std::vector<Box> middle = boxes_of(plan_, begin, end, split.piece(split.pieces() / 2));
+      const auto bytes = static_cast<double>(held(begin, middle));
+      if (bytes <= room) return {begin, end, saved(begin, end, split, middle), split};
+      wanted = static_cast<double>(split.pieces()) * std::max(1.25, bytes / room);
+    }
+    return {begin, end};
+  }
+
+  double saved(std::size_t begin, std::size_t end, const Split& split, const std::vector<Box>& middle) const {
+    const auto pieces = static_cast<double>(split.pieces());
+    double before = 0, traffic = 0;
+    std::size_t constants = 0;
+    for (std::size_t s = begin; s < end; ++s) {
+      before += plan_.steps[s].step.nanoseconds;
+      if (const std::size_t bytes = plan_.values[made(s)].type.bytes(); s + 1 < end && bytes > rules_.cache_bytes)
+        traffic += static_cast<double>(bytes * passes(s, end - 1)) / rules_.value_bytes_per_nanosecond;
+      for (const ValueId in : plan_.steps[s].node.inputs)
+        if (in != kNoValue && plan_.values[in].constant != nullptr) constants += plan_.values[in].type.bytes();
+    }
+    const double calls = pieces * static_cast<double>(end - begin) * rules_.call_nanoseconds;
+    double ns = traffic + before - work(begin, middle) * pieces - calls;
+    if (constants + held(begin, middle) > rules_.cache_bytes)
+      ns -= (pieces - 1) * static_cast<double>(constants) / rules_.constant_bytes_per_nanosecond;
+    return ns > rules_.least_share * before ? ns : 0;
+  }
+
+  // How often what step s makes would be read and written to no purpose without a chain. A step in place writes into
+  // lines that it has just read; the last one of a chain into others, which nothing hides.
+  std::size_t passes(std::size_t s, std::size_t last) const {
+    const PlannedStep& step = plan_.steps[s];
+    const std::optional<std::size_t> place = step.step.in_place;
+    const bool over = place && step.node.has(*place) && readers_[step.node.inputs[*place]].last == s &&
+                      plan_.values[step.node.inputs[*place]].home == Home::Arena;
+    const std::size_t all = readers_[made(s)].count + (over ? 0 : 1), exposed = in_place(last, made(s)) ? 2 : 0;
+    return all - std::min(all, exposed);
+  }
+
+  Stretch chained(const Chain& chain) {
+    Stretch stretch{chain.begin, chain.end, {}, true};
+    for (Dim i = 0; i < chain.split->pieces(); ++i)
+      stretch.slabs.push_back(boxes_of(plan_, chain.begin, chain.end, chain.split->piece(i)));
+    for (std::size_t s = chain.begin; s + 1 < chain.end; ++s) plan_.values[made(s)].home = Home::Scratch;
+    return stretch;
+  }
+
+  Plan& plan_;
+  ChainRules rules_;
+  std::vector<Readers> readers_;  // of each value
+};
+
+}  // namespace v0
+}  // namespace coverslip
