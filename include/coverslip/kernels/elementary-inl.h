@@ -7,7 +7,6 @@
 #define COVERSLIP_KERNELS_ELEMENTARY_INL_H_
 #endif
 
-#include <initializer_list>
 #include <limits>
 
 #include "coverslip/kernels/exp-inl.h"
@@ -16,18 +15,10 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Coefficients from the highest power down.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V Polynomial(D d, V x, std::initializer_list<float> coefficients) {
-  V sum = hn::Zero(d);
-  for (const float c : coefficients) sum = hn::Add(hn::Mul(sum, x), hn::Set(d, c));
-  return sum;
-}
-
 // atanh(s) / s - 1 of z = s^2, which is at most 1/9.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V AtanhRest(D d, V z) {
-  return hn::Mul(z, Polynomial(d, z, {0.140122324f, 0.139995694f, 0.200108498f, 0.333332062f}));
+  return hn::Mul(z, Polynomial(d, z, 0.140122324f, 0.139995694f, 0.200108498f, 0.333332062f));
 }
 
 // ln(1 + z) of z between 0 and 1, as 2 atanh(z / (2 + z)).
@@ -73,12 +64,10 @@ HWY_INLINE V Tanh(D d, V x) {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Erf(D d, V x) {
   const V one = hn::Set(d, 1.0f), a = AtMost(hn::Set(d, 4.0f), hn::Abs(x)), t = hn::Mul(x, x);
-  const V inner = hn::Add(x, hn::Mul(x, Polynomial(d, t,
-                                                   {7.85385491e-05f, -0.000801019138f, 0.00518832728f, -0.026853811f,
-                                                    0.112835854f, -0.37612626f, 0.128379167f})));
-  const V outer = hn::Sub(one, Exp(d, Polynomial(d, a,
-                                                 {0.000186380086f, -0.00294766692f, 0.0218380969f, -0.103106819f,
-                                                  -0.638144732f, -1.12708926f, -0.000341512583f})));
+  const V inner = hn::Add(x, hn::Mul(x, Polynomial(d, t, 7.85385491e-05f, -0.000801019138f, 0.00518832728f,
+                                                   -0.026853811f, 0.112835854f, -0.37612626f, 0.128379167f)));
+  const V outer = hn::Sub(one, Exp(d, Polynomial(d, a, 0.000186380086f, -0.00294766692f, 0.0218380969f, -0.103106819f,
+                                                 -0.638144732f, -1.12708926f, -0.000341512583f)));
   return hn::IfThenElse(hn::Lt(a, one), inner, hn::CopySign(outer, x));
 }
 

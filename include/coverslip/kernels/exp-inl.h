@@ -69,6 +69,26 @@ HWY_INLINE V ExpMinus1(D d, V x) {
   return hn::Add(hn::Mul(rest, power), hn::Sub(power, hn::Set(d, 1.0f)));
 }
 
+// Coefficients from the highest power down; a pack, as compilers leave a loop over a list of them as it is.
+template <class D, class V = hn::Vec<D>, class... Rest>
+HWY_INLINE V Polynomial(D d, V x, float first, Rest... rest) {
+  V sum = hn::Set(d, first);
+  ((sum = hn::Add(hn::Mul(sum, x), hn::Set(d, rest))), ...);
+  return sum;
+}
+
+// 2^x of an x between -126 and 127, within 2 units in the last place, 1 of 0, NaN of NaN. Nothing is promised of others.
+// The lowest bits of x + 1.5 2^23 + 127 are the exponent of the power that lies nearest.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V PowerOfTwo(D d, V x) {
+  const hn::RebindToSigned<D> di;
+  const V shift = hn::Set(d, 0x1.8p23f + 127), shifted = hn::Add(x, shift);
+  const V r = hn::Sub(x, hn::Sub(shifted, shift));
+  const V sum =
+      Polynomial(d, r, 0.00015353362f, 0.0013398875f, 0.00961843692f, 0.0555033237f, 0.240226477f, 0.693147182f, 1.0f);
+  return hn::Mul(sum, hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
+}
+
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif
