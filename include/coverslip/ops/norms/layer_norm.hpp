@@ -139,6 +139,10 @@ class RowNorm {
     const Index x_strides = last_axes(in[0].strides()), y_strides = last_axes(out[0].strides());
     Nest<3> lines(row_, {x_strides, y_strides, strides_of(Layout::Planar, row_)});
     lines.want_unit_strides();
+    if (centered_ && out.size() == 1 && lines.is_row() && first_ > 0 && row_.elements() <= Chunks::kMost) {
+      norm_rows(in[0], out[0], heads(box), by);
+      return;
+    }
     const Chunks chunks(in[0].strides(), box.shape(), order_);
     for_each(heads(box), [&](const Index& head) {
       const float* x = in[0].as<float>(head);
@@ -171,6 +175,22 @@ class RowNorm {
     for (std::size_t axis = first_; axis < box.rank(); ++axis) box[axis] = {0, 1};
     return box;
   }
+  // Rows that are one chunk each, along the innermost of the other axes.
+  void norm_rows(const View& x, View& y, Box heads, Standardization by) const {
+    const std::size_t axis = first_ - 1, n = static_cast<std::size_t>(row_.elements());
+    const Dim count = heads[axis].extent();
+    heads[axis].end = heads[axis].begin + 1;
+    for_each(heads, [&](const Index& head) {
+      const float* from = x.as<float>(head);
+      float* to = y.as<float>(head);
+      for (Dim i = 0; i < count; ++i, from += x.strides()[axis], to += y.strides()[axis]) {
+        const float shift = shift_by(from[0]);
+        standardize_by(spread_of(static_cast<double>(n), shift, moments_.along(from, n, shift)), by);
+        moments_.standardize(from, to, n, by);
+      }
+    });
+  }
+
   Index last_axes(const Index& all) const { return Index(std::span<const Dim>(all.begin() + first_, all.end())); }
 
   // Scale or bias, an element for each of a row, copied where they do not lie so.
@@ -188,16 +208,17 @@ class RowNorm {
 
   // 1 / deviation.
   double measure(const Chunks& chunks, const float* x, float* room, Standardization& by) const {
-    double variance = 0;
-    if (centered_) {
-      const Spread spread = spread_of(moments_, chunks, x, room);
-      variance = spread.variance();
-      by.mean = static_cast<float>(spread.mean);
-      by.rest = rest_of(spread.mean);
-    } else {
-      chunks.for_each(x, room, [&](const float* chunk, std::size_t n) { variance += squares_(chunk, n, 0); });
-      variance /= static_cast<double>(chunks.elements());
-    }
+    if (centered_) return standardize_by(spread_of(moments_, chunks, x, room), by);
+    double squares = 0;
+    chunks.for_each(x, room, [&](const float* chunk, std::size_t n) { squares += squares_(chunk, n, 0); });
+    return scale_by(squares / static_cast<double>(chunks.elements()), by);
+  }
+  double standardize_by(const Spread& spread, Standardization& by) const {
+    by.mean = static_cast<float>(spread.mean);
+    by.rest = rest_of(spread.mean);
+    return scale_by(spread.variance(), by);
+  }
+  double scale_by(double variance, Standardization& by) const {
     const double inverse = 1 / std::sqrt(variance + double{epsilon_});
     by.factor = static_cast<float>(inverse);
     return inverse;
