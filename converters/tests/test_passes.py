@@ -14,6 +14,7 @@ from coverslip.ir import FREE, Graph, Value
 from coverslip.passes import (
     activation_fusion,
     batch_norm_folding,
+    bias_fusion,
     constant_folding,
     dead_code,
     expand_targets,
@@ -364,6 +365,27 @@ def test_a_slice_that_takes_all_of_known_axes_goes_though_others_are_free() -> N
     free.add("Slice", free.constant([0]), free.constant([5]), free.constant([0]))
     free.add("Relu")
     check_left(free.done(), identity_removal.run)
+
+
+def test_a_bias_a_residual_and_an_activation_fuse_into_a_product_of_three_axes() -> None:
+    net = Net(2, 4, 5)
+    net.add("MatMul", net.weights(5, 5))
+    net.add("Add", net.weights(1, 5))
+    net.add("Add", "x")
+    net.add("Relu")
+    graph = net.done()
+    check(graph, bias_fusion.run, ["MatMul", "Add", "Relu"])
+    check(graph, residual_fusion.run, ["MatMul", "Relu"])
+    check(graph, activation_fusion.run, ["MatMul"])
+    assert len(graph.nodes[0].inputs) == 4
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (2, 1, 5), (1, 1, 1, 5)])
+def test_what_is_no_number_a_column_is_no_bias_of_a_product(shape: tuple[int, ...]) -> None:
+    net = Net(2, 4, 5)
+    net.add("MatMul", net.weights(5, 5))
+    net.add("Add", net.weights(*shape))
+    check_left(net.done(), bias_fusion.run)
 
 
 def test_an_offset_for_each_row_is_no_bias() -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from .ir import Node
 
-FUSABLE = ("Conv", "ConvTranspose", "Gemm", "BatchNormalization", "Add")
+FUSABLE = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "Add")
 """Operators that may carry an activation."""
 
 ACTIVATIONS = ("Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid")
 
-RESIDUAL_INPUT = {"Conv": 3, "Gemm": 3}
+RESIDUAL_INPUT = {"Conv": 3, "Gemm": 3, "MatMul": 3}
 """Operators that may add one more input, of the output's shape, before the activation."""
+
+BIAS_INPUT = {"MatMul": 2}
+"""Operators that may add one number a column, which ONNX's do not."""
 
 LISTED = Path(__file__).with_name("operators.txt")
 """Made by operators_export.py: what the engine of this version has, for converting where it is not installed."""

@@ -333,7 +333,7 @@ _OPERATORS: dict[str, Callable[[Node, Inputs], Arrays]] = {
     "HardSigmoid": lambda n, x: np.clip(real(n, "alpha", 0.2) * need(x, 0) + real(n, "beta", 0.5), 0, 1),
     "Identity": lambda _, x: need(x, 0),
     "LeakyRelu": lambda n, x: np.where(need(x, 0) < 0, real(n, "alpha", 0.01) * need(x, 0), need(x, 0)),
-    "MatMul": lambda _, x: np.asarray(need(x, 0) @ need(x, 1)),
+    "MatMul": lambda _, x: _residual(x, 3, _residual(x, 2, np.asarray(need(x, 0) @ need(x, 1)))),
     "MatMulInteger": quantized.matmul_integer,
     "MaxPool": _max_pool,
     "Mul": lambda _, x: np.asarray(need(x, 0) * need(x, 1)),

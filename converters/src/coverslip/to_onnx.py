@@ -10,7 +10,7 @@ from . import dtypes
 from .attributes import label, real, text
 from .errors import Errc, Error
 from .ir import FREE, Array, Attribute, Graph, Node, Value
-from .operators import RESIDUAL_INPUT
+from .operators import BIAS_INPUT, RESIDUAL_INPUT
 
 COMMON = 22
 """An opset that other programs read, and whose operators mean what those of the newest do."""
@@ -76,15 +76,14 @@ class _Expander:
         if node.op == "ConstantOfShape" and len(node.inputs) > 1:
             value = numpy_helper.from_array(self._constants[node.inputs[1]])
             return [helper.make_node(node.op, node.inputs[:1], node.outputs, name=node.name, value=value)]
-        residual = RESIDUAL_INPUT.get(node.op, len(node.inputs))
-        more, activation = node.inputs[residual:], text(node, "activation", "")
+        own = BIAS_INPUT.get(node.op, RESIDUAL_INPUT.get(node.op, len(node.inputs)))
+        more, activation = [name for name in node.inputs[own:] if name], text(node, "activation", "")
         result = node.outputs[0]
         before_activation = self._fresh(result) if activation else result
-        made = [self._fresh(result) if more else before_activation, *node.outputs[1:]]
-        name = node.name
-        parts = [node_proto(node.op, _trimmed(node.inputs[:residual]), made, plain, name)]
-        if more:
-            parts.append(helper.make_node("Add", [made[0], more[0]], [before_activation], name=f"{name}.residual"))
+        made = [*(self._fresh(result) for _ in more), before_activation]
+        parts = [node_proto(node.op, _trimmed(node.inputs[:own]), [made[0], *node.outputs[1:]], plain, node.name)]
+        for i, term in enumerate(more):
+            parts.append(helper.make_node("Add", [made[i], term], [made[i + 1]], name=f"{node.name}.added{i}"))
         if activation:
             parts.append(self._activation(node, activation, before_activation, result))
         return parts

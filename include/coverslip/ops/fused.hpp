@@ -1,4 +1,4 @@
-// The activation that Conv, ConvTranspose, Gemm, BatchNormalization and Add may carry as attributes.
+// The activation that Conv, ConvTranspose, Gemm, MatMul, BatchNormalization and Add may carry as attributes.
 #pragma once
 #include <cmath>
 #include <limits>

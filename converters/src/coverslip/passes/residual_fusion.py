@@ -1,4 +1,4 @@
-"""Fuses an Add of two values of one shape into the Conv or Gemm that makes one of them."""
+"""Fuses an Add of two values of one shape into the Conv, Gemm or MatMul that makes one of them."""
 
 from __future__ import annotations
 

@@ -93,26 +93,11 @@ inline void gemm(const Node& node, Inputs in, Outputs out) {
 
 // The reference of magnitudes, as alpha and beta may be negative.
 inline void gemm_magnitudes(const Node& node, Inputs in, Outputs out) {
-  Node plain{.op = node.op, .name = node.name, .inputs = node.inputs, .outputs = node.outputs};
-  plain.attributes = node.attributes;
+  Node plain = node;
   plain.attributes["alpha"] = std::abs(node.attr("alpha", 1.0f));
   plain.attributes["beta"] = std::abs(node.attr("beta", 1.0f));
   plain.attributes.erase("activation");
-  std::vector<Tensor> values(in.size());
-  std::vector<View> views;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    if (!node.has(i)) {
-      views.emplace_back();
-      continue;
-    }
-    values[i] = Tensor({in[i].dtype(), in[i].shape()});
-    views.push_back(values[i].view());
-    visit_arithmetic(in[i].dtype(), [&]<class T>(T) {
-      const auto size = [](T x) { return narrow<T>(static_cast<Wide<T>>(std::abs(static_cast<Signed<T>>(widen(x))))); };
-      for_each(in[i].held(), [&](const Index& at) { *views[i].as<T>(at) = size(*in[i].as<T>(at)); });
-    });
-  }
-  gemm(plain, views, out);
+  product_magnitudes(plain, in, out, gemm);
 }
 
 inline double gemm_tolerance(const Node& node, const Types& in) {
@@ -165,12 +150,13 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
                         .kernel = kernels.run,
                         .epilogue = epilogue_of(node)};
   const double outputs = static_cast<double>(gemm.m) * static_cast<double>(gemm.n);
-  const bool wide = gemm.m < 2 * product.tile_rows;
+  const bool wide = gemm.n > gemm.m;  // each piece reads the whole of the other operand
   Step step{
       .kernel = product.packed ? "gemm" : "gemm_unpacked",
       .inputs = {{Layout::Planar}, product.packed ? gemm_weights_form(gemm, product.width) : Form{Layout::Planar}},
       .outputs = {Layout::Planar},
-      .cuts = wide ? std::vector<Cut>{{1, product.width}, {0}} : std::vector<Cut>{{0}, {1, product.width}},
+      .cuts = wide ? std::vector<Cut>{{1, product.width}, {0, product.tile_rows}}
+                   : std::vector<Cut>{{0, product.tile_rows}, {1, product.width}},
       .scratch_bytes = product.scratch_bytes(gemm.n),
       .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), context.kernels),
       .multiply_adds = outputs * static_cast<double>(gemm.k),
@@ -274,6 +260,7 @@ inline constexpr OpDef kGemm[] = {
      .reference = matmul,
      .plan = plan_matmul,
      .tolerance = matmul_tolerance,
+     .magnitudes = matmul_magnitudes,
      .cases = matmul_cases,
      .expand = planned_in_f32<matmul_type>},
 };
