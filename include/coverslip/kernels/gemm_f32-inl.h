@@ -13,6 +13,7 @@
 
 #include "coverslip/kernels/epilogue-inl.h"
 #include "coverslip/kernels/gemm_f32.hpp"
+#include "coverslip/kernels/panel-inl.h"
 #include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -34,12 +35,15 @@ inline constexpr size_t kTileRows = 4, kTileVectors = 2;
 using TileF32 = hn::ScalableTag<float>;
 inline constexpr size_t kTileLanes = hn::MaxLanes(TileF32());
 inline constexpr size_t kTileColumns = kTileVectors * kTileLanes;
+inline constexpr size_t kAhead = 24 * kTileColumns;  // of one tile: rows of B that are asked for before they are used
 
 // Tiles one below the other, over a range of taps and channels.
 struct TileArgs {
   const float* const* a;
   size_t a_rows, a_offset, tiles, taps, channels;
   const float* b;
+  const float* next = nullptr;  // what is asked for meanwhile: each k `next_step` floats further, each tile `next_tile`
+  size_t next_step = 0, next_tile = 0;
   const float* bias;         // null: zeros
   const float* const* from;  // rows that are added to the sums; null: none
   float* const* c;
@@ -63,9 +67,7 @@ HWY_NOINLINE void Tiles(const TileArgs& args) {
       for (size_t m = 0; m < kRows; ++m) sum[m][v] = first;
     }
     const float* HWY_RESTRICT b = args.b;
-    // The block of B that follows this one in memory is asked for while the first tiles use this one, a vector a step.
-    const float* ahead = b + (args.taps * args.channels * kTileVectors + i * args.taps * args.channels) * kTileLanes;
-    const size_t ahead_step = i < kTileVectors ? kTileLanes : 0;
+    const float* next = args.next + i * args.next_tile;
     for (size_t t = 0; t < args.taps; ++t) {
       const float* row[kRows];
 #pragma GCC unroll 16
@@ -73,8 +75,8 @@ HWY_NOINLINE void Tiles(const TileArgs& args) {
 #pragma GCC unroll 2
       for (size_t k = 0; k < args.channels; ++k, b += kTileColumns) {
         V weights[kVectors];
-        hwy::Prefetch(ahead);
-        ahead += ahead_step;
+        hwy::Prefetch(next);
+        next += args.next_step;
 #pragma GCC unroll 16
         for (size_t v = 0; v < kVectors; ++v) weights[v] = hn::LoadU(d, b + v * kTileLanes);
 #pragma GCC unroll 16
@@ -143,6 +145,11 @@ inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
   const size_t tiles = (rows + kTileRows - 1) / kTileRows, vectors = (args.columns + kTileLanes - 1) / kTileLanes;
   args.least = end.least;
   args.most = end.most;
+  // The panel or block that follows is read in equal shares beside the tiles of this one.
+  const size_t floats = args.taps * args.channels * kTileColumns;
+  args.next = args.b + (tiles == 1 ? kAhead : floats);
+  args.next_step = (kTileColumns + tiles - 1) / tiles;
+  args.next_tile = floats / tiles;
   float* const* c = args.c;
   for (size_t bigger = 0; bigger < 2; ++bigger) {
     const size_t each = rows / tiles + bigger;
@@ -153,6 +160,7 @@ inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
     args.a += done;
     args.c += done;
     if (args.from != nullptr) args.from += done;
+    args.next += args.tiles * args.next_tile;
   }
   if (end.after.activation == Activation::None) return;
   for (size_t m = 0; m < rows; ++m) ActivateRow(c[m] + args.c_offset, args.columns, end.after);
@@ -197,7 +205,8 @@ inline void GemmF32(const IndirectF32& gemm) {
   }
 }
 
-inline constexpr GemmF32Kernels kGemmF32{.rows = kTileRows, .columns = kTileColumns, .run = GemmF32};
+inline constexpr GemmF32Kernels kGemmF32{
+    .rows = kTileRows, .columns = kTileColumns, .run = GemmF32, .pack = PackPanel<kTileColumns>};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

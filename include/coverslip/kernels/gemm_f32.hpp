@@ -5,10 +5,20 @@
 namespace coverslip {
 inline namespace v0 {
 
+// Columns of a matrix, as many as a panel has or fewer: [k][n] is factor * data[k * row_step + n * column_step].
+struct PanelF32 {
+  const float* data;
+  std::ptrdiff_t row_step, column_step;
+  float factor;
+  std::size_t rows, columns;  // columns: at least 1
+  float* panel;               // [rows][width of a panel], zeros after the last column
+};
+
 struct GemmF32Kernels {
   std::size_t rows;     // of C that lie in registers together: multiples of it are fastest
   std::size_t columns;  // of a panel of B
   void (*run)(const IndirectF32&);
+  void (*pack)(const PanelF32&);
 };
 
 }  // namespace v0

@@ -15,6 +15,17 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr size_t kSums = 16;
 using SumTag = hn::CappedTag<float, kSums>;
 
+// The sum of all lanes as a tree: lane i with the one half a vector further on, and so on.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE hn::TFromD<D> TreeOfLanes(D d, V v) {
+  if constexpr (hn::MaxLanes(d) == 1) {
+    return hn::GetLane(v);
+  } else {
+    const hn::Half<D> half;
+    return TreeOfLanes(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  }
+}
+
 // Sixteen sums, the i-th of elements i, i + 16, ... of each row, whatever the lanes; Total adds them as a tree.
 class SixteenSums {
  public:
@@ -28,11 +39,11 @@ class SixteenSums {
   }
 
   HWY_INLINE float Total() const {
-    float all[kSums];
-    for (size_t v = 0; v < kVectors; ++v) hn::StoreU(sums_[v], SumTag(), all + v * hn::Lanes(SumTag()));
-    for (size_t half = kSums / 2; half > 0; half /= 2)
-      for (size_t i = 0; i < half; ++i) all[i] += all[i + half];
-    return all[0];
+    hn::Vec<SumTag> all[kVectors];
+    for (size_t v = 0; v < kVectors; ++v) all[v] = sums_[v];
+    for (size_t half = kVectors / 2; half > 0; half /= 2)
+      for (size_t v = 0; v < half; ++v) all[v] = hn::Add(all[v], all[v + half]);
+    return TreeOfLanes(SumTag(), all[0]);
   }
 
   HWY_INLINE SixteenSums() {

@@ -81,7 +81,7 @@ inline std::vector<Step> plan_attention(const Node& node, const Types& in, Const
   return {{.kernel = "attention",
            .inputs = std::vector<Form>(in.size(), {Layout::Planar}),
            .outputs = {Layout::Planar},
-           .cuts = {{out.head_axis(), out.rank == 4 ? 1 : out.size}, {out.row_axis(), AttentionStep::kQueries}, {0}},
+           .cuts = {{0}, {out.head_axis(), out.rank == 4 ? 1 : out.size}, {out.row_axis(), AttentionStep::kQueries}},
            .scratch_bytes = step.scratch_bytes(),
            .nanoseconds = pass_nanoseconds(in[kQuery].bytes() + in[kKey].bytes() + in[kValue].bytes()) +
                           multiply_adds / multiply_adds_per_nanosecond(context.kernels) +

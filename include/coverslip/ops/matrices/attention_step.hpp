@@ -12,22 +12,25 @@ namespace coverslip::inline v0::ops {
 // places alone: the bits do not depend on cuts.
 class AttentionStep {
  public:
-  static constexpr Dim kQueries = 128, kKeys = 128;
+  static constexpr Dim kQueries = 56, kKeys = 256;
 
   AttentionStep(const Attention& attention, bool mask_is_bool, const KernelTable& kernels)
       : a_(attention),
         mask_is_bool_(mask_is_bool),
         width_(static_cast<Dim>(kernels.gemm_f32.columns)),
-        product_(kernels.gemm_f32.run),
-        update_(kernels.attention.update) {
+        product_(kernels.gemm_f32),
+        kernels_(kernels.attention) {
     constexpr Dim kMostKept = 2 << 20;  // bytes
+    block_keys_ = std::min(kKeys, std::max<Dim>(a_.keys, 1));
+    row_ = packed_width(block_keys_);
     blocks_ = (a_.keys + kKeys - 1) / kKeys;
     if (blocks_ * block_floats() * static_cast<Dim>(sizeof(float)) > kMostKept) blocks_ = 0;
   }
 
   std::size_t scratch_bytes() const {
-    const Dim floats = kQueries * kKeys + kKeys + 2 * kQueries + std::max<Dim>(blocks_, 1) * block_floats();
-    return static_cast<std::size_t>(floats) * sizeof(float) + 2 * kQueries * sizeof(void*) +
+    const Dim floats =
+        kQueries * row_ * (mask_is_bool_ ? 2 : 1) + 2 * kQueries + std::max<Dim>(blocks_, 1) * block_floats();
+    return static_cast<std::size_t>(floats) * sizeof(float) + kQueries * (3 * sizeof(void*) + sizeof(AttentionRow)) +
            static_cast<std::size_t>(blocks_) * sizeof(bool);
   }
 
@@ -49,28 +52,32 @@ class AttentionStep {
  private:
   // Keys and values of a block, packed for the two products.
   Dim packed_width(Dim columns) const { return (columns + width_ - 1) / width_ * width_; }
-  Dim block_floats() const { return packed_width(kKeys) * a_.k.size + packed_width(a_.v.size) * kKeys; }
+  Dim block_floats() const { return row_ * a_.k.size + packed_width(a_.v.size) * block_keys_; }
 
   struct Place {
     Dim batch, head, first_query;
   };
 
   struct Work {
-    float *scores, *bias, *most, *sum, *packed;
-    const float** from;
-    float** to;
+    float *packed, *scores, *bias, *most, *sum;
+    AttentionRow* rows;
+    const float** queries;
+    float **scores_of, **outputs;
     bool* kept;
     Dim blocks;
 
     Work(const AttentionStep& step, std::byte* scratch) : blocks(step.blocks_) {
       packed = reinterpret_cast<float*>(scratch);
       scores = packed + std::max<Dim>(blocks, 1) * step.block_floats();
-      bias = scores + kQueries * kKeys;
-      most = bias + kKeys;
+      bias = scores + kQueries * step.row_;
+      most = bias + (step.mask_is_bool_ ? kQueries * step.row_ : 0);
       sum = most + kQueries;
-      from = reinterpret_cast<const float**>(sum + kQueries);
-      to = const_cast<float**>(from + kQueries);
-      kept = reinterpret_cast<bool*>(to + kQueries);
+      rows = reinterpret_cast<AttentionRow*>(sum + kQueries);
+      queries = reinterpret_cast<const float**>(rows + kQueries);
+      scores_of = const_cast<float**>(queries + kQueries);
+      outputs = scores_of + kQueries;
+      kept = reinterpret_cast<bool*>(outputs + kQueries);
+      for (Dim i = 0; i < kQueries; ++i) scores_of[i] = scores + i * step.row_;
     }
     void forget() { std::fill_n(kept, blocks, false); }
   };
@@ -79,26 +86,29 @@ class AttentionStep {
     const Dim valid = a_.valid(in, at.batch), count = queries.extent();
     const Range first = a_.allowed(at.first_query, valid);
     const Range last = a_.allowed(std::min(at.first_query + kQueries, a_.q.rows) - 1, valid);
-    std::fill_n(work.most, count, -std::numeric_limits<float>::infinity());
-    std::fill_n(work.sum, count, 0.0f);
-    Dim done = 0;
-    for (Dim k0 = first.begin / kKeys * kKeys; k0 < last.end; k0 += kKeys, ++done) {
+    const float* q = in[kQuery].as<float>(a_.q.at(at.batch, at.head, queries.begin));
+    float* out = y.as<float>(a_.output().at(at.batch, at.head, queries.begin));
+    const Dim q_step = in[kQuery].strides()[a_.q.row_axis()], out_step = y.strides()[a_.q.row_axis()];
+    for (Dim i = 0; i < count; ++i) {
+      work.queries[i] = q + i * q_step;
+      work.outputs[i] = out + i * out_step;
+      work.most[i] = -std::numeric_limits<float>::infinity();
+      work.sum[i] = 0;
+    }
+    bool later = false;
+    for (Dim k0 = first.begin / kKeys * kKeys; k0 < last.end; k0 += kKeys, later = true) {
       const Range keys{k0, std::min(k0 + kKeys, last.end)};
       const float* packed = pack(in, at, k0, work);
-      multiply_keys(in, at, queries, keys.extent(), packed, work);
-      for (Dim i = 0; i < count; ++i)
-        update(in, y, at, queries.begin + i, keys, valid, {work.scores + i * kKeys, done > 0}, i, work);
-      multiply_values(y, at, queries, keys.extent(), packed, done > 0, work);
+      multiply(count, {0, keys.extent()}, a_.k.size, work.queries, packed, nullptr, work.scores_of);
+      for (Dim i = 0; i < count; ++i) work.rows[i] = row_of(in, at, queries.begin + i, keys, valid, later, i, work);
+      kernels_.update(work.rows, static_cast<std::size_t>(count), a_.scale, a_.softcap);
+      // A panel of values is as high as a block of keys, so each is multiplied by itself.
+      const float* values = packed + row_ * a_.k.size;
+      for (Dim column = 0; column < a_.v.size; column += width_, values += width_ * block_keys_)
+        multiply(count, {column, std::min(column + width_, a_.v.size)}, keys.extent(), work.scores_of, values,
+                 later ? work.outputs : nullptr, work.outputs);
     }
-    const Heads out = a_.output();
-    for (Dim i = 0; i < count; ++i) {
-      float* row = y.as<float>(out.at(at.batch, at.head, queries.begin + i));
-      const float sum = work.sum[i];
-      if (sum == 0)
-        std::fill_n(row, a_.v.size, 0.0f);
-      else
-        for (Dim d = 0; d < a_.v.size; ++d) row[d] /= sum;
-    }
+    for (Dim i = 0; i < count; ++i) kernels_.divide(work.outputs[i], static_cast<std::size_t>(a_.v.size), work.sum[i]);
   }
 
   // The keys from k0 on, transposed, and their values.
@@ -108,98 +118,85 @@ class AttentionStep {
     if (blocks_ > 0 && work.kept[block]) return packed;
     const View &k = in[kKey], &v = in[kValue];
     const Dim k_step = k.strides()[a_.k.row_axis()], v_step = v.strides()[a_.v.row_axis()];
+    const float* from = k.as<float>(a_.k.at(at.batch, kv, k0));
     float* to = packed;
     for (Dim i = 0; i < n; i += width_, to += width_ * a_.k.size)
-      pack_panel({k.as<float>(a_.k.at(at.batch, kv, k0 + i)), 1, k_step}, a_.k.size, std::min(width_, n - i), width_,
-                 to);
-    to = packed + packed_width(kKeys) * a_.k.size;
-    for (Dim i = 0; i < a_.v.size; i += width_, to += width_ * kKeys)
-      pack_panel({v.as<float>(a_.v.at(at.batch, kv, k0, i)), v_step, 1}, n, std::min(width_, a_.v.size - i), width_,
-                 to);
+      pack_panel(from + i * k_step, {1, k_step}, a_.k.size, n - i, to);
+    from = v.as<float>(a_.v.at(at.batch, kv, k0));
+    to = packed + row_ * a_.k.size;
+    for (Dim i = 0; i < a_.v.size; i += width_, to += width_ * block_keys_)
+      pack_panel(from + i, {v_step, 1}, n, a_.v.size - i, to);
     if (blocks_ > 0) work.kept[block] = true;
     return packed;
   }
 
-  void multiply_keys(Inputs in, const Place& at, const Range& queries, Dim keys, const float* packed,
-                     Work& work) const {
-    for (Dim i = 0; i < queries.extent(); ++i) {
-      work.from[i] = in[kQuery].as<float>(a_.q.at(at.batch, at.head, queries.begin + i));
-      work.to[i] = work.scores + i * kKeys;
-    }
-    multiply(queries.extent(), keys, a_.k.size, packed, nullptr, work);
-  }
-
-  // A panel of values is as high as a block of keys; of a shorter block it is done by itself.
-  void multiply_values(View& y, const Place& at, const Range& queries, Dim keys, const float* packed, bool adds,
-                       Work& work) const {
-    const float* values = packed + packed_width(kKeys) * a_.k.size;
-    const Heads out = a_.output();
-    for (Dim column = 0; column < a_.v.size; column += width_, values += width_ * kKeys) {
-      for (Dim i = 0; i < queries.extent(); ++i) {
-        work.from[i] = work.scores + i * kKeys;
-        work.to[i] = y.as<float>(out.at(at.batch, at.head, queries.begin + i, column));
-      }
-      multiply(queries.extent(), std::min(width_, a_.v.size - column), keys, values, adds ? work.to : nullptr, work);
-    }
-  }
-
-  void multiply(Dim rows, Dim columns, Dim terms, const float* packed, const float* const* init, Work& work) const {
-    product_({.a = work.from,
-              .a_rows = static_cast<std::size_t>(rows),
-              .a_offset = 0,
-              .rows = static_cast<std::size_t>(rows),
-              .columns = static_cast<std::size_t>(columns),
-              .taps = 1,
-              .channels = static_cast<std::size_t>(terms),
-              .b = packed,
-              .bias = nullptr,
-              .init = init,
-              .c = work.to,
-              .c_offset = 0,
-              .epilogue = {}});
-  }
-
-  struct ScoreRow {
-    float* scores;
-    bool has_before;
+  struct Steps {
+    Dim row, column;
   };
+  // As many columns as a panel has, of those that there are.
+  void pack_panel(const float* from, const Steps& steps, Dim rows, Dim columns, float* to) const {
+    product_.pack({.data = from,
+                   .row_step = steps.row,
+                   .column_step = steps.column,
+                   .factor = 1,
+                   .rows = static_cast<std::size_t>(rows),
+                   .columns = static_cast<std::size_t>(std::min(width_, columns)),
+                   .panel = to});
+  }
 
-  void update(Inputs in, View& y, const Place& at, Dim query, const Range& keys, Dim valid, const ScoreRow& row, Dim i,
-              Work& work) const {
+  void multiply(Dim rows, const Range& columns, Dim terms, const float* const* from, const float* packed,
+                const float* const* init, float* const* to) const {
+    product_.run({.a = from,
+                  .a_rows = static_cast<std::size_t>(rows),
+                  .a_offset = 0,
+                  .rows = static_cast<std::size_t>(rows),
+                  .columns = static_cast<std::size_t>(columns.extent()),
+                  .taps = 1,
+                  .channels = static_cast<std::size_t>(terms),
+                  .b = packed,
+                  .bias = nullptr,
+                  .init = init,
+                  .c = to,
+                  .c_offset = static_cast<std::size_t>(columns.begin),
+                  .epilogue = {}});
+  }
+
+  AttentionRow row_of(Inputs in, const Place& at, Dim query, const Range& keys, Dim valid, bool later, Dim i,
+                      Work& work) const {
     Range allowed = a_.allowed(query, valid);
     allowed = {std::clamp(allowed.begin, keys.begin, keys.end) - keys.begin,
                std::clamp(allowed.end, keys.begin, keys.end) - keys.begin};
     allowed.end = std::max(allowed.begin, allowed.end);
-    update_({.scores = row.scores,
-             .n = static_cast<std::size_t>(keys.extent()),
-             .begin = static_cast<std::size_t>(allowed.begin),
-             .end = static_cast<std::size_t>(allowed.end),
-             .bias = bias(in, at, query, keys, allowed, work),
-             .scale = a_.scale,
-             .softcap = a_.softcap,
-             .most = work.most + i,
-             .sum = work.sum + i,
-             .out = y.as<float>(a_.output().at(at.batch, at.head, query)),
-             .out_n = row.has_before ? static_cast<std::size_t>(a_.v.size) : 0});
+    return {.scores = work.scores_of[i],
+            .n = static_cast<std::size_t>(keys.extent()),
+            .begin = static_cast<std::size_t>(allowed.begin),
+            .end = static_cast<std::size_t>(allowed.end),
+            .bias = bias(in, at, query, keys, allowed, work.bias + i * row_),
+            .most = work.most + i,
+            .sum = work.sum + i,
+            .out = work.outputs[i],
+            .out_n = later ? static_cast<std::size_t>(a_.v.size) : 0,
+            .here = 0};
   }
 
   // Of the keys that are allowed; what lies beside them is not read. A mask may be shorter than the keys.
-  const float* bias(Inputs in, const Place& at, Dim query, const Range& keys, const Range& allowed, Work& work) const {
+  const float* bias(Inputs in, const Place& at, Dim query, const Range& keys, const Range& allowed, float* room) const {
     if (!a_.has_mask || allowed.extent() == 0) return nullptr;
     Index from = a_.mask_at(at.batch, at.head, query);
     from[from.rank() - 1] = keys.begin + allowed.begin;
     if (!mask_is_bool_) return in[kMask].as<float>(from) - allowed.begin;
     const bool* mask = in[kMask].as<bool>(from);
     for (Dim j = 0; j < allowed.extent(); ++j)
-      work.bias[allowed.begin + j] = mask[j] ? 0.0f : -std::numeric_limits<float>::infinity();
-    return work.bias;
+      room[allowed.begin + j] = mask[j] ? 0.0f : -std::numeric_limits<float>::infinity();
+    return room;
   }
 
   Attention a_;
   bool mask_is_bool_;
-  Dim width_, blocks_;  // blocks_: of keys that stay packed while a head is computed; 0: none
-  void (*product_)(const IndirectF32&);
-  void (*update_)(const AttentionRow&);
+  Dim width_, blocks_;    // blocks_: of keys that stay packed while a head is computed; 0: none
+  Dim block_keys_, row_;  // of a block: its keys, and the floats of a row of scores
+  GemmF32Kernels product_;
+  AttentionKernels kernels_;
 };
 
 }  // namespace coverslip::inline v0::ops

@@ -148,6 +148,7 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
                         .copies_a = gemm.trans_a,
                         .computes_init = node.has(2) && !row_bias,
                         .kernel = kernels.run,
+                        .pack = kernels.pack,
                         .epilogue = epilogue_of(node)};
   const double outputs = static_cast<double>(gemm.m) * static_cast<double>(gemm.n);
   const bool wide = gemm.n > gemm.m;  // each piece reads the whole of the other operand

@@ -208,6 +208,7 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
                               .tile_rows = static_cast<Dim>(kernels.rows),
                               .packed = constants[1] != nullptr,
                               .kernel = kernels.run,
+                              .pack = kernels.pack,
                               .epilogue = epilogue_of(node)};
   if (node.has(2) && constants[2] == nullptr) return {};
   const auto outputs = static_cast<double>(matmul.output.elements());

@@ -12,19 +12,6 @@ struct MatrixView {
   float factor = 1;
 };
 
-// Columns [0, columns) of b as a panel: `rows` rows of `width` floats, zeros after the last column.
-inline void pack_panel(const MatrixView& b, Dim rows, Dim columns, Dim width, float* panel) {
-  if (b.column == 1) {
-    for (Dim k = 0; k < rows; ++k)
-      for (Dim n = 0; n < columns; ++n) panel[k * width + n] = b.factor * b.data[k * b.row + n];
-  } else {
-    for (Dim n = 0; n < columns; ++n)
-      for (Dim k = 0; k < rows; ++k) panel[k * width + n] = b.factor * b.data[k * b.row + n * b.column];
-  }
-  if (columns == width) return;
-  for (Dim k = 0; k < rows; ++k) std::fill(panel + k * width + columns, panel + (k + 1) * width, 0.0f);
-}
-
 class MatrixProduct {
  public:
   Dim terms = 0;  // K
@@ -34,6 +21,7 @@ class MatrixProduct {
   bool copies_a = false;       // rows of A do not lie side by side
   bool computes_init = false;  // add() is given rows to be computed, not pointers
   void (*kernel)(const IndirectF32&) = nullptr;
+  void (*pack)(const PanelF32&) = nullptr;
   Epilogue epilogue{};
 
   Dim block_rows() const {
@@ -114,8 +102,13 @@ class MatrixProduct {
         work.b = panel_;
         for (Dim n = 0; n < columns_.extent(); n += product_.width) {
           const Dim count = std::min(product_.width, columns_.extent() - n);
-          pack_panel({b_.data + n * b_.column, b_.row, b_.column, b_.factor}, product_.terms, count, product_.width,
-                     panel_);
+          product_.pack({.data = b_.data + n * b_.column,
+                         .row_step = b_.row,
+                         .column_step = b_.column,
+                         .factor = b_.factor,
+                         .rows = static_cast<std::size_t>(product_.terms),
+                         .columns = static_cast<std::size_t>(count),
+                         .panel = panel_});
           work.columns = static_cast<std::size_t>(count);
           work.c_offset = static_cast<std::size_t>(n);
           if (bias_ != nullptr) work.bias = bias_ + n;
