@@ -19,14 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-from networks_page import LARGEST_ERROR, Row
+from networks_page import Row
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "converters" / "src"))
 
 import coverslip
-from coverslip import reader, reference
+from coverslip import reader
 from coverslip.ir import Graph
-from coverslip.onnx import reader as onnx_reader
 
 Array = npt.NDArray[Any]
 
@@ -51,14 +50,13 @@ def compare(source: Path, sizes: Sequence[tuple[int, ...]]) -> Row:
         model = coverslip.load(converted, threads=1)
         steps = model.steps(sizes[0])
         errors = [max(distance(a, b) for a, b in _answers(source, model, size)) for size in sizes]
-        exact = _from_exact(source, model, _small(model, sizes[0])) if max(errors) > LARGEST_ERROR else None
     ops = {name: node.op for node in graph.nodes for name in (node.name, *node.outputs)}
     slow = Counter(ops.get(step.node, step.node) for step in steps if step.kernel == "reference")
     counts = Counter(node.op for node in graph.nodes)
     left = {op: counts[op] for op in FOLDABLE if counts[op]}
     if shapes := _shape_arithmetic(graph):
         left[SHAPES] = shapes
-    row = Row(
+    return Row(
         error=max(errors),
         nodes_in=len(onnx.load(source, load_external_data=False).graph.node),
         nodes_out=len(graph.nodes),
@@ -67,7 +65,6 @@ def compare(source: Path, sizes: Sequence[tuple[int, ...]]) -> Row:
         recognised={op: counts[op] for op in RECOGNISED if counts[op]},
         left=left,
     )
-    return row if exact is None else Row(**row, exact=exact)
 
 
 def _answers(source: Path, model: coverslip.Model, size: tuple[int, ...]) -> Iterator[tuple[Array, Array]]:
@@ -83,21 +80,6 @@ def _answers(source: Path, model: coverslip.Model, size: tuple[int, ...]) -> Ite
 def _picture(size: tuple[int, ...]) -> Array:
     made: Array = np.random.default_rng(7).standard_normal(size).astype(np.float32)
     return made
-
-
-def _small(model: coverslip.Model, size: tuple[int, ...]) -> tuple[int, ...]:
-    """The smallest that is worth looking at, as the answer in double takes long."""
-    axes = enumerate(zip(size, model.inputs[0].shape, strict=True))
-    return tuple(64 if axis > 1 and known is None else n for axis, (n, known) in axes)
-
-
-def _from_exact(source: Path, model: coverslip.Model, size: tuple[int, ...]) -> tuple[float, float]:
-    """How far the engine, and how far onnxruntime, is from the answer in double."""
-    graph, _ = onnx_reader.read(source)
-    exact = reference.run(graph, {graph.inputs[0].name: _picture(size)}).values()
-    pairs = zip(exact, _answers(source, model, size), strict=True)
-    both = [(distance(truth, ours), distance(truth, theirs)) for truth, (theirs, ours) in pairs]
-    return max(ours for ours, _ in both), max(theirs for _, theirs in both)
 
 
 def distance(expected: Array, answer: Array) -> float:

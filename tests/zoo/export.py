@@ -87,6 +87,9 @@ def build(name: str) -> nn.Module:
         if isinstance(part, (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)) and part.weight is not None:
             nn.init.uniform_(part.weight, 0.6, 1.4)
             nn.init.uniform_(part.bias, -0.2, 0.2)
+    for part in model.modules() if network.source == "segmentation" else ():
+        if type(part).__name__ == "Bottleneck":
+            nn.init.uniform_(part.bn3.weight, 0.1, 0.6)  # as in learned ones; of sums like them rounding grows
     for norm in norms:
         norm.momentum = None  # the mean over all batches: of the one below
     if norms:
