@@ -58,7 +58,7 @@ inline float ScoresOf(float* scores, const float* bias, size_t n, float scale, f
 // not normal, which masks of -100 would make, are slow.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Share(D d, V x) {
-  const V power = PowerOfTwo(d, hn::Mul(AtLeast(hn::Set(d, -80.0f), x), hn::Set(d, 1.44269504f)));
+  const V power = PowerOfTwo(d, hn::Mul(x, hn::Set(d, 1.44269504f)));
   return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -64.0f)), power);
 }
 

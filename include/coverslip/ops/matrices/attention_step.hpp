@@ -12,7 +12,7 @@ namespace coverslip::inline v0::ops {
 // places alone: the bits do not depend on cuts.
 class AttentionStep {
  public:
-  static constexpr Dim kQueries = 56, kKeys = 256;
+  static constexpr Dim kQueries = 54, kKeys = 256;
 
   AttentionStep(const Attention& attention, bool mask_is_bool, const KernelTable& kernels)
       : a_(attention),
@@ -23,6 +23,10 @@ class AttentionStep {
     constexpr Dim kMostKept = 2 << 20;  // bytes
     block_keys_ = std::min(kKeys, std::max<Dim>(a_.keys, 1));
     row_ = packed_width(block_keys_);
+    // Panels of values, of nearly the same size in whole vectors.
+    const auto lanes = static_cast<Dim>(kernels.f32_lanes);
+    panels_ = (a_.v.size + width_ - 1) / width_;
+    values_ = std::min(width_, (a_.v.size + panels_ * lanes - 1) / (panels_ * lanes) * lanes);
     blocks_ = (a_.keys + kKeys - 1) / kKeys;
     if (blocks_ * block_floats() * static_cast<Dim>(sizeof(float)) > kMostKept) blocks_ = 0;
   }
@@ -52,7 +56,7 @@ class AttentionStep {
  private:
   // Keys and values of a block, packed for the two products.
   Dim packed_width(Dim columns) const { return (columns + width_ - 1) / width_ * width_; }
-  Dim block_floats() const { return row_ * a_.k.size + packed_width(a_.v.size) * block_keys_; }
+  Dim block_floats() const { return row_ * a_.k.size + panels_ * width_ * block_keys_; }
 
   struct Place {
     Dim batch, head, first_query;
@@ -95,17 +99,18 @@ class AttentionStep {
       work.most[i] = -std::numeric_limits<float>::infinity();
       work.sum[i] = 0;
     }
+    const MaskRows mask = mask_rows(in, at, queries.begin);
     bool later = false;
     for (Dim k0 = first.begin / kKeys * kKeys; k0 < last.end; k0 += kKeys, later = true) {
       const Range keys{k0, std::min(k0 + kKeys, last.end)};
       const float* packed = pack(in, at, k0, work);
       multiply(count, {0, keys.extent()}, a_.k.size, work.queries, packed, nullptr, work.scores_of);
-      for (Dim i = 0; i < count; ++i) work.rows[i] = row_of(in, at, queries.begin + i, keys, valid, later, i, work);
+      for (Dim i = 0; i < count; ++i) work.rows[i] = row_of(mask, queries.begin + i, keys, valid, later, i, work);
       kernels_.update(work.rows, static_cast<std::size_t>(count), a_.scale, a_.softcap);
       // A panel of values is as high as a block of keys, so each is multiplied by itself.
       const float* values = packed + row_ * a_.k.size;
-      for (Dim column = 0; column < a_.v.size; column += width_, values += width_ * block_keys_)
-        multiply(count, {column, std::min(column + width_, a_.v.size)}, keys.extent(), work.scores_of, values,
+      for (Dim column = 0; column < a_.v.size; column += values_, values += width_ * block_keys_)
+        multiply(count, {column, std::min(column + values_, a_.v.size)}, keys.extent(), work.scores_of, values,
                  later ? work.outputs : nullptr, work.outputs);
     }
     for (Dim i = 0; i < count; ++i) kernels_.divide(work.outputs[i], static_cast<std::size_t>(a_.v.size), work.sum[i]);
@@ -121,11 +126,11 @@ class AttentionStep {
     const float* from = k.as<float>(a_.k.at(at.batch, kv, k0));
     float* to = packed;
     for (Dim i = 0; i < n; i += width_, to += width_ * a_.k.size)
-      pack_panel(from + i * k_step, {1, k_step}, a_.k.size, n - i, to);
+      pack_panel(from + i * k_step, {1, k_step}, a_.k.size, std::min(width_, n - i), to);
     from = v.as<float>(a_.v.at(at.batch, kv, k0));
     to = packed + row_ * a_.k.size;
-    for (Dim i = 0; i < a_.v.size; i += width_, to += width_ * block_keys_)
-      pack_panel(from + i, {v_step, 1}, n, a_.v.size - i, to);
+    for (Dim i = 0; i < a_.v.size; i += values_, to += width_ * block_keys_)
+      pack_panel(from + i, {v_step, 1}, n, std::min(values_, a_.v.size - i), to);
     if (blocks_ > 0) work.kept[block] = true;
     return packed;
   }
@@ -133,14 +138,13 @@ class AttentionStep {
   struct Steps {
     Dim row, column;
   };
-  // As many columns as a panel has, of those that there are.
   void pack_panel(const float* from, const Steps& steps, Dim rows, Dim columns, float* to) const {
     product_.pack({.data = from,
                    .row_step = steps.row,
                    .column_step = steps.column,
                    .factor = 1,
                    .rows = static_cast<std::size_t>(rows),
-                   .columns = static_cast<std::size_t>(std::min(width_, columns)),
+                   .columns = static_cast<std::size_t>(columns),
                    .panel = to});
   }
 
@@ -161,17 +165,42 @@ class AttentionStep {
                   .epilogue = {}});
   }
 
-  AttentionRow row_of(Inputs in, const Place& at, Dim query, const Range& keys, Dim valid, bool later, Dim i,
+  // Where the mask of a block's first query begins, and how far from one query to the next, in elements.
+  struct MaskRows {
+    const float* numbers = nullptr;
+    const bool* flags = nullptr;
+    Dim step = 0;
+  };
+  MaskRows mask_rows(Inputs in, const Place& at, Dim query) const {
+    if (!a_.has_mask || a_.mask[a_.mask.rank() - 1] == 0) return {};
+    const View& mask = in[kMask];
+    const Index first = a_.mask_at(at.batch, at.head, query);
+    const std::size_t rank = a_.mask.rank();
+    const Dim step = rank < 2 || a_.mask[rank - 2] == 1 ? 0 : mask.strides()[rank - 2];
+    if (mask_is_bool_) return {.flags = mask.as<bool>(first), .step = step};
+    return {.numbers = mask.as<float>(first), .step = step};
+  }
+
+  AttentionRow row_of(const MaskRows& mask, Dim query, const Range& keys, Dim valid, bool later, Dim i,
                       Work& work) const {
     Range allowed = a_.allowed(query, valid);
     allowed = {std::clamp(allowed.begin, keys.begin, keys.end) - keys.begin,
                std::clamp(allowed.end, keys.begin, keys.end) - keys.begin};
     allowed.end = std::max(allowed.begin, allowed.end);
+    const float* bias = mask.numbers != nullptr ? mask.numbers + i * mask.step + keys.begin : nullptr;
+    // A mask may be shorter than the keys: those beyond are not allowed.
+    if (mask.flags != nullptr) {
+      float* room = work.bias + i * row_;
+      const bool* flags = mask.flags + i * mask.step + keys.begin;
+      for (Dim j = allowed.begin; j < allowed.end; ++j)
+        room[j] = flags[j] ? 0.0f : -std::numeric_limits<float>::infinity();
+      bias = room;
+    }
     return {.scores = work.scores_of[i],
             .n = static_cast<std::size_t>(keys.extent()),
             .begin = static_cast<std::size_t>(allowed.begin),
             .end = static_cast<std::size_t>(allowed.end),
-            .bias = bias(in, at, query, keys, allowed, work.bias + i * row_),
+            .bias = bias,
             .most = work.most + i,
             .sum = work.sum + i,
             .out = work.outputs[i],
@@ -179,22 +208,11 @@ class AttentionStep {
             .here = 0};
   }
 
-  // Of the keys that are allowed; what lies beside them is not read. A mask may be shorter than the keys.
-  const float* bias(Inputs in, const Place& at, Dim query, const Range& keys, const Range& allowed, float* room) const {
-    if (!a_.has_mask || allowed.extent() == 0) return nullptr;
-    Index from = a_.mask_at(at.batch, at.head, query);
-    from[from.rank() - 1] = keys.begin + allowed.begin;
-    if (!mask_is_bool_) return in[kMask].as<float>(from) - allowed.begin;
-    const bool* mask = in[kMask].as<bool>(from);
-    for (Dim j = 0; j < allowed.extent(); ++j)
-      room[allowed.begin + j] = mask[j] ? 0.0f : -std::numeric_limits<float>::infinity();
-    return room;
-  }
-
   Attention a_;
   bool mask_is_bool_;
   Dim width_, blocks_;    // blocks_: of keys that stay packed while a head is computed; 0: none
   Dim block_keys_, row_;  // of a block: its keys, and the floats of a row of scores
+  Dim panels_, values_;   // of values: how many panels, and the columns of one
   GemmF32Kernels product_;
   AttentionKernels kernels_;
 };
