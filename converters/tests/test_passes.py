@@ -11,6 +11,7 @@ from networks import Net, in_double, ops, sample
 
 from coverslip import Error, passes, shapes
 from coverslip.ir import FREE, Graph, Value
+from coverslip.operators import ACTIVATIONS, ALPHAS
 from coverslip.passes import (
     activation_fusion,
     batch_norm_folding,
@@ -139,7 +140,7 @@ def test_padding_with_ones_stays() -> None:
     check_left(net.done(), pad_folding.run)
 
 
-@pytest.mark.parametrize("activation", ["Relu", "LeakyRelu", "Sigmoid", "HardSigmoid", "Clip"])
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, "GeluTanh"])
 @pytest.mark.parametrize("op", ["Conv", "ConvTranspose", "Gemm", "BatchNormalization", "Add"])
 def test_every_activation_fuses_into_every_operator_that_carries_one(op: str, activation: str) -> None:
     net = Net(2, 3) if op == "Gemm" else Net(2, 3, 6, 6)
@@ -152,8 +153,11 @@ def test_every_activation_fuses_into_every_operator_that_carries_one(op: str, ac
     else:
         net.add(op, net.weights(3, 4) if op == "Gemm" else net.weights(3, 4, 2, 2))
     limits = (net.constant(-0.5, np.float32), net.constant(0.25, np.float32)) if activation == "Clip" else ()
-    alpha: dict[str, Any] = {"alpha": 0.3} if activation in ("LeakyRelu", "HardSigmoid") else {}
-    net.add(activation, *limits, **alpha)
+    alpha: dict[str, Any] = {"alpha": 0.3} if activation in (*ALPHAS, "HardSigmoid") else {}
+    if activation == "GeluTanh":
+        net.add("Gelu", approximate="tanh")
+    else:
+        net.add(activation, *limits, **alpha)
     graph = net.done()
     check(graph, activation_fusion.run, [op])
     assert graph.nodes[0].attributes["activation"] == activation

@@ -10,7 +10,13 @@ from .ir import Node
 FUSABLE = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "Add")
 """Operators that may carry an activation."""
 
-ACTIVATIONS = ("Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid")
+ACTIVATIONS = (
+    *("Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "Elu", "HardSwish", "Tanh", "Mish", "Gelu", "Swish"),
+)
+"""Activations that they carry. GeluTanh, which is no operator, is a Gelu with `approximate`."""
+
+ALPHAS = {"LeakyRelu": 0.01, "Elu": 1.0, "Swish": 1.0}
+"""Those with an alpha alone, and what it is if not given."""
 
 RESIDUAL_INPUT = {"Conv": 3, "Gemm": 3, "MatMul": 3}
 """Operators that may add one more input, of the output's shape, before the activation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
@@ -98,6 +99,13 @@ def activate(node: Node, y: Arrays) -> Arrays:
         "Clip": lambda: np.minimum(np.maximum(y, alpha), beta),
         "Sigmoid": lambda: sigmoid(y),
         "HardSigmoid": lambda: np.clip(alpha * y + beta, 0, 1),
+        "Elu": lambda: np.where(y < 0, alpha * np.expm1(np.minimum(y, 0)), y),
+        "HardSwish": lambda: y * np.clip(y / 6 + 0.5, 0, 1),
+        "Tanh": lambda: np.tanh(y),
+        "Mish": lambda: y * np.tanh(np.logaddexp(y, 0)),
+        "Gelu": lambda: y * np.vectorize(math.erfc)(-y * math.sqrt(0.5)).astype(y.dtype) / 2,
+        "GeluTanh": lambda: y / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y**3))),
+        "Swish": lambda: y * sigmoid(alpha * y),
     }
     if kind not in plain:
         raise Error(Errc.BadModel, label(node), f"unknown activation '{kind}'")

@@ -10,7 +10,7 @@ from . import dtypes
 from .attributes import label, real, text
 from .errors import Errc, Error
 from .ir import FREE, Array, Attribute, Graph, Node, Value
-from .operators import BIAS_INPUT, RESIDUAL_INPUT
+from .operators import ACTIVATIONS, ALPHAS, BIAS_INPUT, RESIDUAL_INPUT
 
 COMMON = 22
 """An opset that other programs read, and whose operators mean what those of the newest do."""
@@ -45,9 +45,11 @@ def _oldest_opset(graph: Graph) -> int:
             versions.setdefault(schema.name, []).append(schema)
     needed = COMMON
     for node in graph.nodes:
-        history = sorted(versions.get(node.op, []), key=lambda schema: schema.since_version)
-        if history and history[0].since_version > COMMON:
-            needed = max(needed, next((s for s in history if _takes(s, node)), history[-1]).since_version)
+        activation = Node(text(node, "activation", ""), node.name, node.inputs[:1], node.outputs)
+        for part in (node, activation):
+            history = sorted(versions.get(part.op, []), key=lambda schema: schema.since_version)
+            if history and history[0].since_version > COMMON:
+                needed = max(needed, next((s for s in history if _takes(s, part)), history[-1]).since_version)
     return needed
 
 
@@ -94,10 +96,14 @@ class _Expander:
         if kind == "Clip":
             low, high = self._scalar(result, alpha), self._scalar(result, beta)
             return helper.make_node("Clip", [source, low, high], [result], name=name)
-        attributes = {"LeakyRelu": {"alpha": alpha}, "HardSigmoid": {"alpha": alpha, "beta": beta}}
-        if kind not in ("Relu", "Sigmoid", *attributes):
+        attributes: dict[str, Attribute] = {"alpha": alpha} if kind in ALPHAS else {}
+        if kind == "HardSigmoid":
+            attributes = {"alpha": alpha, "beta": beta}
+        elif kind == "GeluTanh":
+            kind, attributes = "Gelu", {"approximate": "tanh"}
+        if kind not in ACTIVATIONS:
             raise Error(Errc.BadModel, label(node), f"unknown activation '{kind}'")
-        return helper.make_node(kind, [source], [result], name=name, **attributes.get(kind, {}))
+        return helper.make_node(kind, [source], [result], name=name, **attributes)
 
     def _scalar(self, hint: str, value: float) -> str:
         name = self._fresh(hint)

@@ -65,8 +65,26 @@ HWY_INLINE void AffineByColumn(const float* x, float* y, const Rows& rows, const
     }
 }
 
+// Activations that have no copy of the loops work on pieces that are still in the first cache.
+inline void AffineByPieces(const float* x, float* y, const Rows& rows, const AffineParameters& p,
+                           const Epilogue& epilogue) {
+  constexpr size_t kPiece = 2048;
+  for (size_t row = 0; row < rows.count; ++row, x += rows.x_step, y += rows.y_step)
+    for (size_t i = 0; i < rows.n; i += kPiece) {
+      const ptrdiff_t at = p.single ? static_cast<ptrdiff_t>(row) * p.step : static_cast<ptrdiff_t>(i);
+      const AffineParameters here{p.mean + at, p.scale + at, p.bias + at, p.single, 0};
+      const Rows piece{.count = 1, .n = HWY_MIN(kPiece, rows.n - i)};
+      if (p.single)
+        AffineByRow(x + i, y + i, piece, here, {});
+      else
+        AffineByColumn(x + i, y + i, piece, here, {});
+      ActivateRows(y + i, 1, 0, piece.n, epilogue);
+    }
+}
+
 inline void Affine(const float* x, float* y, const Rows& rows, const AffineParameters& parameters,
                    const Epilogue& epilogue) {
+  if (epilogue.activation > Activation::HardSigmoid) return AffineByPieces(x, y, rows, parameters, epilogue);
   WithActivation(epilogue.activation, [&](auto activation) HWY_ATTR {
     const Epilogue fixed{activation(), epilogue.alpha, epilogue.beta};
     if (parameters.single) return AffineByRow(x, y, rows, parameters, fixed);

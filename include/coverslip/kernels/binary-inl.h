@@ -147,12 +147,11 @@ inline void AddActivated(const float* a, const float* b, float* y, const BinaryR
   constexpr size_t kPiece = 2048;
   BinaryRows one = all;
   one.rows.count = 1;
-  const RowFunction activate = RowFunctionOf(epilogue.activation);
   for (size_t row = 0; row < all.rows.count; ++row, a += all.rows.x_step, b += all.b_step, y += all.rows.y_step)
     for (size_t i = 0; i < all.rows.n; i += kPiece) {
       one.rows.n = HWY_MIN(kPiece, all.rows.n - i);
       Combine<BinaryOp::Add, float>(a + (all.a_single ? 0 : i), b + (all.b_single ? 0 : i), y + i, one);
-      activate(y + i, y + i, one.rows.n, epilogue);
+      ActivateRows(y + i, 1, 0, one.rows.n, epilogue);
     }
 }
 

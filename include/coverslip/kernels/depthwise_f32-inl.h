@@ -82,8 +82,7 @@ HWY_INLINE void DepthwiseTile(const IndirectF32& conv, size_t m, size_t n, size_
         hn::StoreN(sum[i][v], d, c, columns);
     }
   if (clips || epilogue.activation == Activation::None) return;
-  for (size_t i = 0; i < kRows; ++i)
-    ActivateRow(conv.c[m + i] + conv.c_offset + n, kWhole ? kVectors * kLanes : columns, epilogue);
+  ActivateRows(conv.c + m, kRows, conv.c_offset + n, kWhole ? kVectors * kLanes : columns, epilogue);
 }
 
 template <size_t kRows>

@@ -12,17 +12,11 @@
 
 #include "coverslip/kernels/elementary-inl.h"
 #include "coverslip/kernels/epilogue.hpp"
+#include "coverslip/kernels/rows.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// 1 / (1 + e^-x), without cancellation or overflow for either sign.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V Logistic(D d, V x) {
-  const V one = hn::Set(d, 1.0f), z = Exp(d, hn::Neg(hn::Abs(x)));
-  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), z, one), hn::Add(one, z));
-}
 
 // x tanh(ln(1 + e^x)) is x p / (p + 2) with p = e^x (e^x + 2). Above 0, with z = e^-x, x (1 + 2 z) / (1 + 2 z + 2 z^2).
 template <class D, class V = hn::Vec<D>>
@@ -67,6 +61,18 @@ HWY_INLINE V Sign(D d, V x) {  // NaN of NaN, and 0 of 0
   return hn::IfThenElse(hn::Gt(hn::Abs(x), hn::Zero(d)), hn::CopySign(hn::Set(d, 1.0f), x), x);
 }
 
+// Sigmoid and Swish of vectors side by side: 1 and x, over 1 + e^(-alpha x).
+template <Activation kA, class D, size_t kN, class V = hn::Vec<D>>
+HWY_INLINE void Gate(D d, V (&x)[kN], float alpha) {
+  V under[kN];
+  const V scale = hn::Set(d, kA == Activation::Swish ? 1.44269504f * alpha : 1.44269504f);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) under[i] = hn::Mul(x[i], scale);
+  OnePlusPowerOfMinus(d, under);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) x[i] = hn::Div(kA == Activation::Swish ? x[i] : hn::Set(d, 1.0f), under[i]);
+}
+
 template <Activation kA, class D, class V = hn::Vec<D>>
 HWY_INLINE V Apply(D d, V x, const Epilogue& epilogue) {
   using enum Activation;
@@ -78,7 +84,11 @@ HWY_INLINE V Apply(D d, V x, const Epilogue& epilogue) {
   if constexpr (kA == Relu) return AtLeast(zero, x);
   if constexpr (kA == LeakyRelu) return hn::IfThenElse(negative, hn::Mul(x, alpha), x);
   if constexpr (kA == Clip) return AtMost(beta, AtLeast(alpha, x));
-  if constexpr (kA == Sigmoid) return Logistic(d, x);
+  if constexpr (kA == Sigmoid || kA == Swish) {
+    V y[] = {x};
+    Gate<kA>(d, y, epilogue.alpha);
+    return y[0];
+  }
   if constexpr (kA == HardSigmoid) return AtMost(one, AtLeast(zero, hn::Add(hn::Mul(x, alpha), beta)));
   if constexpr (kA == Elu)
     return hn::IfThenElse(negative, hn::Mul(hn::Mul(alpha, beta), ExpMinus1(d, x)), hn::Mul(beta, x));
@@ -93,7 +103,6 @@ HWY_INLINE V Apply(D d, V x, const Epilogue& epilogue) {
   if constexpr (kA == Activation::Mish) return HWY_NAMESPACE::Mish(d, x);
   if constexpr (kA == Activation::Gelu) return HWY_NAMESPACE::Gelu(d, x);
   if constexpr (kA == Activation::GeluTanh) return HWY_NAMESPACE::GeluTanh(d, x);
-  if constexpr (kA == Swish) return hn::Mul(x, Logistic(d, hn::Mul(alpha, x)));
   if constexpr (kA == Activation::Shrink) return HWY_NAMESPACE::Shrink(x, alpha, beta);
   if constexpr (kA == Abs) return hn::Abs(x);
   if constexpr (kA == Neg) return hn::Neg(x);
@@ -109,7 +118,7 @@ HWY_INLINE V Apply(D d, V x, const Epilogue& epilogue) {
   // clang-format on
 }
 
-// Those that operators carry, where the activation becomes a constant only by inlining.
+// Those that are worth a copy of the kernel that carries them.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Activate(D d, V x, const Epilogue& epilogue) {
   switch (epilogue.activation) {
@@ -122,37 +131,71 @@ HWY_INLINE V Activate(D d, V x, const Epilogue& epilogue) {
   }
 }
 
-// y[i] = f(x[i]) of n numbers; x and y may be the same array.
-using RowFunction = void (*)(const float* x, float* y, size_t n, const Epilogue& epilogue);
+// y = f(x) of rows; x and y may be the same array.
+using RowsFunction = void (*)(const float* x, float* y, const Rows& rows, const Epilogue& epilogue);
+
+template <Activation kA, size_t kN, class D>
+HWY_INLINE void GateVectors(D d, const float* x, float* y, float alpha) {
+  hn::Vec<D> v[kN];
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) v[i] = hn::LoadU(d, x + i * hn::Lanes(d));
+  Gate<kA>(d, v, alpha);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) hn::StoreU(v[i], d, y + i * hn::Lanes(d));
+}
 
 // Whole vectors and the tail share one copy of the function.
 template <Activation kA>
-HWY_ATTR void ApplyRow(const float* x, float* y, size_t n, const Epilogue& epilogue) {
+HWY_ATTR void ApplyRows(const float* x, float* y, const Rows& all, const Epilogue& given) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t i = 0; i < n; i += lanes) {
-    const size_t left = n - i;
-    const auto v = Apply<kA>(d, HWY_LIKELY(left >= lanes) ? hn::LoadU(d, x + i) : hn::LoadN(d, x + i, left), epilogue);
-    if (HWY_LIKELY(left >= lanes))
-      hn::StoreU(v, d, y + i);
-    else
-      hn::StoreN(v, d, y + i, left);
+  const Rows rows = all;  // what is stored cannot change it
+  const Epilogue epilogue = given;
+  for (size_t row = 0; row < rows.count; ++row, x += rows.x_step, y += rows.y_step) {
+    size_t i = 0;
+    if constexpr (kA == Activation::Sigmoid || kA == Activation::Swish) {
+      for (; i + 4 * lanes <= rows.n; i += 4 * lanes) GateVectors<kA, 4>(d, x + i, y + i, epilogue.alpha);
+      const size_t vectors = (rows.n - i) / lanes;
+      if (vectors == 3) GateVectors<kA, 3>(d, x + i, y + i, epilogue.alpha);
+      if (vectors == 2) GateVectors<kA, 2>(d, x + i, y + i, epilogue.alpha);
+      if (vectors > 1) i += vectors * lanes;
+    }
+    for (; i < rows.n; i += lanes) {
+      const size_t left = rows.n - i;
+      const auto v =
+          Apply<kA>(d, HWY_LIKELY(left >= lanes) ? hn::LoadU(d, x + i) : hn::LoadN(d, x + i, left), epilogue);
+      if (HWY_LIKELY(left >= lanes))
+        hn::StoreU(v, d, y + i);
+      else
+        hn::StoreN(v, d, y + i, left);
+    }
   }
 }
 
 template <size_t... kIndex>
-constexpr std::array<RowFunction, sizeof...(kIndex)> AllRowFunctions(std::index_sequence<kIndex...>) {
-  return {ApplyRow<static_cast<Activation>(kIndex)>...};
+constexpr std::array<RowsFunction, sizeof...(kIndex)> AllRowsFunctions(std::index_sequence<kIndex...>) {
+  return {ApplyRows<static_cast<Activation>(kIndex)>...};
 }
 
-inline RowFunction RowFunctionOf(Activation activation) {
-  static constexpr auto kFunctions = AllRowFunctions(std::make_index_sequence<kActivationCount>());
+inline RowsFunction RowsFunctionOf(Activation activation) {
+  static constexpr auto kFunctions = AllRowsFunctions(std::make_index_sequence<kActivationCount>());
   return kFunctions[static_cast<size_t>(activation)];
 }
 
-// The activation of n values that are still in the cache.
-inline void ActivateRow(float* y, size_t n, const Epilogue& epilogue) {
-  RowFunctionOf(epilogue.activation)(y, y, n, epilogue);
+// The activation of values that are still in the cache: rows of n.
+inline void ActivateRows(float* y, size_t rows, ptrdiff_t step, size_t n, const Epilogue& epilogue) {
+  RowsFunctionOf(epilogue.activation)(y, y, {.count = rows, .n = n, .x_step = step, .y_step = step}, epilogue);
+}
+
+// The same of rows at y[i] + offset, which mostly follow each other evenly.
+inline void ActivateRows(float* const* y, size_t rows, size_t offset, size_t n, const Epilogue& epilogue) {
+  for (size_t i = 0; i < rows;) {
+    const ptrdiff_t step = i + 1 < rows ? y[i + 1] - y[i] : 0;
+    size_t end = i + 1;
+    while (end < rows && y[end] - y[end - 1] == step) ++end;
+    ActivateRows(y[i] + offset, end - i, step, n, epilogue);
+    i = end;
+  }
 }
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE

@@ -14,8 +14,7 @@ enum class Activation : std::uint8_t {
   Clip,       // alpha: least, beta: most
   Sigmoid,
   HardSigmoid,  // alpha x + beta, between 0 and 1
-  // Any operator may carry those above; those below are not fused.
-  Elu,              // alpha beta (e^x - 1) below 0, beta x above
+  Elu,          // alpha beta (e^x - 1) below 0, beta x above
   Celu,             // alpha (e^(x / alpha) - 1) below 0; alpha is positive
   ThresholdedRelu,  // x above alpha, 0 elsewhere
   HardSwish,

@@ -32,40 +32,85 @@ HWY_INLINE V AtMost(V bound, V x) {
 #endif
 }
 
-// e^x within 2 units in the last place; 0 and infinity where it has to be, NaN of NaN. x = n ln 2 + r in two parts of
-// ln 2 (Cody and Waite, Software Manual for the Elementary Functions, 1980), then the Taylor series of e^r.
+// x = whole ln 2 + rest in two parts of ln 2 (Cody and Waite, Software Manual for the Elementary Functions, 1980), for
+// an x between -104 and 89. `biased` has whole + 127 in its last bits: what is added has no bits left for a fraction.
+template <class V>
+struct Powers {
+  V biased, whole, rest;
+};
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE Powers<V> PowersOfTwo(D d, V x) {
+  const V shift = hn::Set(d, 0x1.8p23f + 127);
+  const V biased = hn::Add(hn::Mul(x, hn::Set(d, 1.44269504f)), shift), whole = hn::Sub(biased, shift);
+  const V rest = hn::Sub(x, hn::Mul(whole, hn::Set(d, 0.693359375f)));
+  return {biased, whole, hn::Sub(rest, hn::Mul(whole, hn::Set(d, -2.12194440e-4f)))};
+}
+
+// (e^r - 1 - r) / r^2 for an r of at most (ln 2) / 2 on either side, so that e^r is good to 0.06 * 2^-24 before it is
+// rounded: our own least-maximum fit, in the order of Estrin (1960).
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V ExpRest(D d, V r, V square) {
+  const V low = hn::Add(hn::Mul(hn::Set(d, 0.166665211f), r), hn::Set(d, 0.49999994f));
+  const V middle = hn::Add(hn::Mul(hn::Set(d, 0.00836874545f), r), hn::Set(d, 0.041668389f));
+  return hn::Add(hn::Mul(hn::Add(hn::Mul(hn::Set(d, 0.00138145406f), square), middle), square), low);
+}
+
+// e^x within 2 units in the last place; 0 and infinity where it has to be, NaN of NaN.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Exp(D d, V x) {
   const hn::RebindToSigned<D> di;
-  x = AtMost(hn::Set(d, 89.0f), AtLeast(hn::Set(d, -104.0f), x));
-  const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504f)));
-  const V whole = hn::ConvertTo(d, n);
-  V r = hn::Sub(x, hn::Mul(whole, hn::Set(d, 0.693359375f)));
-  r = hn::Sub(r, hn::Mul(whole, hn::Set(d, -2.12194440e-4f)));
-  V sum = hn::Set(d, 1.0f / 5040);
-  for (const float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
-    sum = hn::Add(hn::Mul(sum, r), hn::Set(d, c));
+  const Powers<V> powers = PowersOfTwo(d, AtMost(hn::Set(d, 89.0f), AtLeast(hn::Set(d, -104.0f), x)));
   // 2^n in two factors, as it may be no normal number.
-  const auto half = hn::ShiftRight<1>(n), bias = hn::Set(di, 127);
+  const auto bias = hn::Set(di, 127);
+  const auto n = hn::Sub(hn::BitCast(di, powers.biased), hn::Set(di, 0x4B400000 + 127)), half = hn::ShiftRight<1>(n);
   const V first = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(half, bias)));
   const V second = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(hn::Sub(n, half), bias)));
+  const V r = powers.rest, square = hn::Mul(r, r);
+  const V sum = hn::Add(hn::Set(d, 1.0f), hn::Add(r, hn::Mul(square, ExpRest(d, r, square))));
   return hn::Mul(hn::Mul(sum, first), second);
+}
+
+// 1 + 2^-x of each, within 4 units in the last place; infinity of an x below -127.5, NaN of NaN. The lowest bits of what
+// x is subtracted from are the exponent of the power that lies nearest; the rest is our own least-maximum fit. Vectors
+// go step by step side by side, as each step waits for the one before.
+template <class D, size_t kN, class V = hn::Vec<D>>
+HWY_INLINE void OnePlusPowerOfMinus(D d, V (&x)[kN]) {
+  const hn::RebindToSigned<D> di;
+  const V one = hn::Set(d, 1.0f), least = hn::Set(d, -128.0f), most = hn::Set(d, 125.0f),
+          shift = hn::Set(d, 0x1.8p23f + 127);
+  const auto c = [&](float coefficient) HWY_ATTR { return hn::Set(d, coefficient); };
+  V biased[kN], square[kN], low[kN], middle[kN], high[kN];
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) x[i] = AtMost(most, AtLeast(least, x[i]));
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) biased[i] = hn::Sub(shift, x[i]);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) x[i] = hn::Sub(x[i], hn::Sub(shift, biased[i]));
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) square[i] = hn::Mul(x[i], x[i]);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) low[i] = hn::Add(hn::Mul(x[i], c(-0.693147004f)), one);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) middle[i] = hn::Add(hn::Mul(x[i], c(-0.0555073433f)), c(0.240222409f));
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) high[i] = hn::Add(hn::Mul(x[i], c(-0.00132646586f)), c(0.00967156608f));
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) middle[i] = hn::Add(hn::Mul(high[i], square[i]), middle[i]);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i) low[i] = hn::Add(hn::Mul(middle[i], square[i]), low[i]);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kN; ++i)
+    x[i] = hn::Add(hn::Mul(low[i], hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, biased[i])))), one);
 }
 
 // e^x - 1 of an x that is not positive, within 2 units in the last place; NaN of NaN. Nothing is promised of others.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V ExpMinus1(D d, V x) {
   const hn::RebindToSigned<D> di;
-  x = AtLeast(hn::Set(d, -18.0f), x);
-  const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504f)));
-  const V whole = hn::ConvertTo(d, n);
-  V r = hn::Sub(x, hn::Mul(whole, hn::Set(d, 0.693359375f)));
-  r = hn::Sub(r, hn::Mul(whole, hn::Set(d, -2.12194440e-4f)));
-  V sum = hn::Set(d, 1.0f / 5040);
-  for (const float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f})
-    sum = hn::Add(hn::Mul(sum, r), hn::Set(d, c));
-  const V rest = hn::Add(r, hn::Mul(hn::Mul(r, r), sum));  // e^r - 1
-  const V power = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(di, 127))));
+  const auto [biased, whole, r] = PowersOfTwo(d, AtLeast(hn::Set(d, -18.0f), x));
+  const V square = hn::Mul(r, r), rest = hn::Add(r, hn::Mul(square, ExpRest(d, r, square)));  // e^r - 1
+  const V power = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, biased)));
   return hn::Add(hn::Mul(rest, power), hn::Sub(power, hn::Set(d, 1.0f)));
 }
 

@@ -163,7 +163,7 @@ inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
     args.next += args.tiles * args.next_tile;
   }
   if (end.after.activation == Activation::None) return;
-  for (size_t m = 0; m < rows; ++m) ActivateRow(c[m] + args.c_offset, args.columns, end.after);
+  ActivateRows(c, rows, args.c_offset, args.columns, end.after);
 }
 
 // Panels of B outermost. A block of K is several taps or a part of one, with a sum of its own, which is added to those

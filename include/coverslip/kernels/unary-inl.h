@@ -15,8 +15,8 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Calls f(activation) with the activation as a constant, so that a loop has no branch in it. Of those that operators
-// carry.
+// Calls f(activation) with the activation as a constant, so that a loop has no branch in it; with None for what is not
+// worth a copy of the loop.
 template <class F>
 HWY_INLINE void WithActivation(Activation activation, const F& f) {
   switch (activation) {
@@ -30,8 +30,7 @@ HWY_INLINE void WithActivation(Activation activation, const F& f) {
 }
 
 inline void Activated(const float* x, float* y, const Rows& rows, const Epilogue& epilogue) {
-  const RowFunction f = RowFunctionOf(epilogue.activation);
-  for (size_t row = 0; row < rows.count; ++row, x += rows.x_step, y += rows.y_step) f(x, y, rows.n, epilogue);
+  RowsFunctionOf(epilogue.activation)(x, y, rows, epilogue);
 }
 
 inline constexpr UnaryKernels kUnary{.activate = Activated};

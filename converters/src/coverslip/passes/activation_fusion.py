@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from ..attributes import real
+from ..attributes import real, text
 from ..edit import Editor
 from ..ir import Attribute, Graph, Node
-from ..operators import ACTIVATIONS, can_carry
+from ..operators import ACTIVATIONS, ALPHAS, can_carry
 
 
 def run(graph: Graph) -> bool:
@@ -39,8 +39,10 @@ def _is_float(graph: Graph, name: str) -> bool:
 def _described(editor: Editor, node: Node) -> dict[str, Attribute] | None:
     """The activation as attributes; None if its limits are not constant."""
     fused: dict[str, Attribute] = {"activation": node.op}
-    if node.op == "LeakyRelu":
-        fused["activation_alpha"] = real(node, "alpha", 0.01)
+    if node.op in ALPHAS:
+        fused["activation_alpha"] = real(node, "alpha", ALPHAS[node.op])
+    elif node.op == "Gelu" and text(node, "approximate", "none") == "tanh":
+        fused["activation"] = "GeluTanh"
     elif node.op == "HardSigmoid":
         fused |= {"activation_alpha": real(node, "alpha", 0.2), "activation_beta": real(node, "beta", 0.5)}
     elif node.op == "Clip":

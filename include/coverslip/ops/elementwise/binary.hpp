@@ -89,16 +89,6 @@ inline std::vector<Step> plan_binary(const BinaryFunction& f, const Node& node, 
   return broadcast_steps(in, y_type, {.kernel = "binary", .nanoseconds = f.work, .run = run});
 }
 
-// Of the sum none; of its activation.
-inline double activated_tolerance(const Epilogue& epilogue) {
-  switch (epilogue.activation) {
-    case Activation::Sigmoid: return 6 * 0x1p-23;
-    case Activation::None:
-    case Activation::Relu: return 0;
-    default: return 4 * (1 + std::abs(double{epilogue.alpha}) + std::abs(double{epilogue.beta})) * 0x1p-24;
-  }
-}
-
 inline std::vector<Case> binary_cases(const BinaryFunction& f) {
   const std::pair<Shape, Shape> shapes[] = {{{2, 3, 5, 7}, {2, 3, 5, 7}},
                                             {{2, 33, 3, 5}, {1, 33, 1, 1}},
@@ -136,7 +126,7 @@ inline std::vector<Case> binary_cases(const BinaryFunction& f) {
   cases.push_back({op, {}, {data({1, 64, 112, 112}), data({1, 64, 112, 112})}, true});
   cases.push_back({op, {}, {data({1, 64, 112, 112}), weights({1, 64, 1, 1})}, true});
   if (f.op != BinaryOp::Add) return cases;
-  for (const char* activation : {"Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid"})
+  for (const char* activation : kCarried)
     cases.push_back({op, {{"activation", activation}}, {data({1, 19, 3, 5}), data({1, 19, 3, 5})}});
   cases.push_back({op,
                    {{"activation", "Clip"}, {"activation_alpha", -0.5f}, {"activation_beta", 0.75f}},
@@ -161,7 +151,7 @@ struct BinaryRecord {
     return widened(node, in, binary_type(f, node, in));
   }
   static double tolerance(const Node& node, const Types&) {
-    return f.tolerance * 0x1p-24 + activated_tolerance(binary_epilogue(f, node));
+    return f.tolerance * 0x1p-24 + activation_tolerance(binary_epilogue(f, node));
   }
   static std::vector<Case> cases() { return binary_cases(f); }
 };

@@ -120,7 +120,7 @@ inline std::vector<Step> plan_batch_norm(const Node& node, const Types& in, Cons
 inline double batch_norm_tolerance(const Node& node, const Types&) {
   const Epilogue epilogue = epilogue_of(node);
   const double steepness = 1 + std::abs(double{epilogue.alpha});
-  return epilogue.activation == Activation::Sigmoid ? 16 * 0x1p-24 : 8 * steepness * 0x1p-24;
+  return 8 * steepness * 0x1p-24 + activation_tolerance(epilogue);
 }
 
 inline std::vector<Case> batch_norm_cases() {
@@ -143,8 +143,7 @@ inline std::vector<Case> batch_norm_cases() {
                           with({2, 5, 9}, {{"activation", "Relu"}}),
                           with({1, 6, 3, 2, 5}, {{"activation", "Relu"}}),
                           with({1, 64, 56, 56}, {{"activation", "Relu"}}, true)};
-  for (const char* activation : {"LeakyRelu", "Clip", "Sigmoid", "HardSigmoid"})
-    cases.push_back(with({1, 18, 3, 5}, {{"activation", activation}}));
+  for (const char* activation : kCarried) cases.push_back(with({1, 18, 3, 5}, {{"activation", activation}}));
   cases.push_back(with({2, 19, 3, 4}, {}));
   cases.back().operands[4].kind = Operand::Kind::Data;
   for (const DType dtype : {DType::f16, DType::bf16}) {
