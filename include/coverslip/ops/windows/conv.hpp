@@ -154,9 +154,8 @@ inline IndirectConv conv_indirect(const Node& node, const Types& in, const Kerne
     for (Dim tap = 0; tap < window.taps; ++tap) axis.at.push_back(window.place(0, tap));
   }
   if (conv.depthwise) {
-    conv.kernel = kernels.depthwise_f32.run;
-    conv.tile_rows = kernels.depthwise_f32.rows;
-    conv.panels = {1, w[0], conv.taps(), static_cast<Dim>(kernels.depthwise_f32.columns)};
+    conv.depthwise_kernel = kernels.depthwise_f32;
+    conv.panels = {1, w[0], conv.taps(), static_cast<Dim>(kernels.depthwise_f32.lanes)};
   } else {
     conv.kernel = kernels.gemm_f32.run;
     conv.tile_rows = kernels.gemm_f32.rows;
@@ -187,7 +186,7 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
       .cuts = conv_cuts(in, y, conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
       .scratch_bytes = conv.scratch_bytes(),
       .nanoseconds = pass_nanoseconds(bytes) / 4 +
-                     multiply_adds * padding * (conv.depthwise ? 4 : 1) / multiply_adds_per_nanosecond(context.kernels),
+                     multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),
       .multiply_adds = multiply_adds,
       .run = run_with_packed(run)};
   if (in.size() > 2) step.inputs.push_back(node.has(2) ? bias_form(conv.panels) : Form{});

@@ -145,8 +145,9 @@ inline std::vector<Phase> phases_of(const Node& node, const Types& in, const Ker
     IndirectConv& conv = phase.conv;
     conv.channels = x[1];
     conv.depthwise = groups > 1 && groups == x[1] && w[1] == 1;
-    conv.kernel = conv.depthwise ? kernels.depthwise_f32.run : kernels.gemm_f32.run;
-    conv.tile_rows = conv.depthwise ? kernels.depthwise_f32.rows : kernels.gemm_f32.rows;
+    conv.kernel = kernels.gemm_f32.run;
+    conv.tile_rows = kernels.gemm_f32.rows;
+    conv.depthwise_kernel = kernels.depthwise_f32;
     conv.epilogue = epilogue_of(node);
     phase.taps = {0};
     for (std::size_t i = 0; i < windows.size(); ++i) {
@@ -158,7 +159,7 @@ inline std::vector<Phase> phases_of(const Node& node, const Types& in, const Ker
       phase.taps = all;
     }
     conv.panels = conv.depthwise
-                      ? Panels{1, x[1], conv.taps(), static_cast<Dim>(kernels.depthwise_f32.columns)}
+                      ? Panels{1, x[1], conv.taps(), static_cast<Dim>(kernels.depthwise_f32.lanes)}
                       : Panels{groups, w[1], conv.taps() * (x[1] / groups), static_cast<Dim>(kernels.gemm_f32.columns)};
     phase.weights = weights;
     weights += conv.panels.floats();

@@ -1,26 +1,9 @@
 // Convolution as a matrix product whose rows are found by pointers: which input elements the outputs of a box read.
 #pragma once
 #include "coverslip/ops/matrices/panels.hpp"
+#include "coverslip/ops/windows/depthwise.hpp"
 
 namespace coverslip::inline v0::ops {
-
-// Along one spatial axis: output first + j * step reads, in tap t, the input at[t] + j * stride, for j = 0, 1, ...
-struct AxisTaps {
-  Dim first = 0, step = 1, stride = 1, inputs = 0;
-  std::vector<Dim> at{};
-
-  Range steps(const Range& outputs) const { return {steps_before(outputs.begin), steps_before(outputs.end)}; }
-  // Those j of the range for which the tap does not lie in the padding.
-  Range inside(std::size_t tap, const Range& j) const {
-    const Dim begin = at[tap] < 0 ? (-at[tap] + stride - 1) / stride : 0;
-    const Dim end = at[tap] < inputs ? (inputs - 1 - at[tap]) / stride + 1 : 0;
-    const Dim from = std::clamp(begin, j.begin, j.end);
-    return {from, std::clamp(end, from, j.end)};
-  }
-
- private:
-  Dim steps_before(Dim output) const { return output <= first ? 0 : (output - first + step - 1) / step; }
-};
 
 // Channels-last input and output; weights in panels [groups][taps][channels], the last axis' taps fastest.
 class IndirectConv {
@@ -31,6 +14,7 @@ class IndirectConv {
   bool depthwise = false;        // output channel k reads input channel k alone
   void (*kernel)(const IndirectF32&) = nullptr;
   std::size_t tile_rows = 1;
+  DepthwiseF32Kernels depthwise_kernel{};
   Epilogue epilogue{};
 
   Dim taps() const {
@@ -39,6 +23,7 @@ class IndirectConv {
     return n;
   }
   std::size_t scratch_bytes() const {
+    if (depthwise) return by_channel().scratch_bytes();
     const auto rows = static_cast<std::size_t>(block_rows());
     return zeros_bytes() + patch_bytes() * rows + (static_cast<std::size_t>(pieces()) + 2) * rows * sizeof(void*);
   }
@@ -46,6 +31,7 @@ class IndirectConv {
   // `weights` and `bias` are packed; bias and init may be null.
   void run(const View& x, const float* weights, const float* bias, const View* init, View& y, const Box& box,
            std::byte* scratch) const {
+    if (depthwise) return by_channel().run(x, weights, bias, init, y, box, scratch);
     Job job(*this, x, weights, bias, init, y, box, scratch);
     const std::size_t last = axes.size() - 1;
     Box lines(axes.size(), Range{});  // sample, then the spatial axes but the last
@@ -59,12 +45,14 @@ class IndirectConv {
   }
 
  private:
+  DepthwiseConv by_channel() const { return {axes, channels, depthwise_kernel, epilogue}; }
+
   // The taps of the last axis that are one piece of a row of A. All of them where there are few channels: then they lie
   // side by side, or are copied. Otherwise 1.
   Dim merged() const {
     constexpr std::size_t kMostChannels = 96;
     const std::vector<Dim>& at = axes.back().at;
-    if (depthwise || panels.groups > 1 || at.size() * static_cast<std::size_t>(channels) > kMostChannels) return 1;
+    if (panels.groups > 1 || at.size() * static_cast<std::size_t>(channels) > kMostChannels) return 1;
     for (std::size_t tap = 1; tap < at.size(); ++tap)
       if (at[tap] != at[0] + static_cast<Dim>(tap)) return 1;
     return std::max<Dim>(static_cast<Dim>(at.size()), 1);
@@ -156,7 +144,7 @@ class IndirectConv {
       for (Dim k = outputs_.begin; k < outputs_.end;) {
         const Dim group = k / panels.columns, first = group * panels.columns;
         const Dim end = std::min(outputs_.end, first + panels.columns);
-        const Dim channel = conv_.depthwise ? k : group * (conv_.channels / panels.groups);
+        const Dim channel = group * (conv_.channels / panels.groups);
         work.a_offset = static_cast<std::size_t>(channel - x_.origin()[1]);
         work.c_offset = static_cast<std::size_t>(k - y_.origin()[1]);
         work.columns = static_cast<std::size_t>(end - k);
@@ -169,20 +157,13 @@ class IndirectConv {
     }
 
    private:
-    static Dim place(const View& view, const Index& line, const std::vector<AxisTaps>& axes) {
-      Dim offset = (line[0] - view.origin()[0]) * view.strides()[0];
-      for (std::size_t axis = 0; axis + 1 < axes.size(); ++axis)
-        offset +=
-            (axes[axis].first + line[axis + 1] * axes[axis].step - view.origin()[axis + 2]) * view.strides()[axis + 2];
-      return offset;
-    }
-
     void add_outputs(const Index& line, const Range& j) {
       const std::size_t last = conv_.axes.size() - 1;
       const AxisTaps& taps = conv_.axes[last];
       const auto fill = [&](auto** to, auto* first, const View& view) {
         const Dim stride = view.strides()[last + 2];
-        first += place(view, line, conv_.axes) + (taps.first + j.begin * taps.step - view.origin()[last + 2]) * stride;
+        first +=
+            line_offset(view, line, conv_.axes) + (taps.first + j.begin * taps.step - view.origin()[last + 2]) * stride;
         series(to + rows_, first, taps.step * stride, j.extent());
       };
       fill(c_, first_y_, y_);
