@@ -21,20 +21,22 @@ namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // The tile that fills the registers: kTileRows x kTileVectors sums, one row of B, one element of A in all lanes.
+// kMostTileRows: of a tile of fewer vectors, where the registers allow more.
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-inline constexpr size_t kTileRows = 2, kTileVectors = 2;
+inline constexpr size_t kTileRows = 2, kTileVectors = 2, kMostTileRows = 2;
 #elif HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-inline constexpr size_t kTileRows = 14, kTileVectors = 2;
+inline constexpr size_t kTileRows = 9, kTileVectors = 3, kMostTileRows = 14;
 #elif HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-inline constexpr size_t kTileRows = 6, kTileVectors = 2;
+inline constexpr size_t kTileRows = 6, kTileVectors = 2, kMostTileRows = 6;
 #elif HWY_ARCH_ARM_A64
-inline constexpr size_t kTileRows = 6, kTileVectors = 4;
+inline constexpr size_t kTileRows = 6, kTileVectors = 4, kMostTileRows = 6;
 #else
-inline constexpr size_t kTileRows = 4, kTileVectors = 2;
+inline constexpr size_t kTileRows = 4, kTileVectors = 2, kMostTileRows = 4;
 #endif
 using TileF32 = hn::ScalableTag<float>;
 inline constexpr size_t kTileLanes = hn::MaxLanes(TileF32());
 inline constexpr size_t kTileColumns = kTileVectors * kTileLanes;
+inline constexpr size_t kBlockRows = kTileVectors == 3 ? 3 * kTileRows : kTileRows;  // whole tiles of any vectors
 inline constexpr size_t kAhead = 24 * kTileColumns;  // of one tile: rows of B that are asked for before they are used
 
 // Tiles one below the other, over a range of taps and channels.
@@ -44,6 +46,7 @@ struct TileArgs {
   const float* b;
   const float* next = nullptr;  // what is asked for meanwhile: each k `next_step` floats further, each tile `next_tile`
   size_t next_step = 0, next_tile = 0;
+  size_t second;             // from the first vector of a row of B to the second, of two
   const float* bias;         // null: zeros
   const float* const* from;  // rows that are added to the sums; null: none
   float* const* c;
@@ -78,7 +81,8 @@ HWY_NOINLINE void Tiles(const TileArgs& args) {
         hwy::Prefetch(next);
         next += args.next_step;
 #pragma GCC unroll 16
-        for (size_t v = 0; v < kVectors; ++v) weights[v] = hn::LoadU(d, b + v * kTileLanes);
+        for (size_t v = 0; v < kVectors; ++v)
+          weights[v] = hn::LoadU(d, b + (kVectors == 2 && v == 1 ? args.second : v * kTileLanes));
 #pragma GCC unroll 16
         for (size_t m = 0; m < kRows; ++m) {
           const V x = hn::Set(d, row[m][k]);
@@ -114,11 +118,12 @@ using TilesFunction = void (*)(const TileArgs&);
 
 template <size_t kVectors, size_t... kRows>
 constexpr auto TilesOf(std::index_sequence<kRows...>) {
-  return std::array<TilesFunction, sizeof...(kRows)>{Tiles<kRows + 1, kVectors>...};
+  return std::array<TilesFunction, kMostTileRows>{Tiles<kRows + 1, kVectors>...};
 }
+constexpr size_t TileRowsOf(size_t vectors) { return vectors == kTileVectors ? kTileRows : kMostTileRows; }
 template <size_t... kVectors>
 constexpr auto AllTiles(std::index_sequence<kVectors...>) {
-  return std::array{TilesOf<kVectors + 1>(std::make_index_sequence<kTileRows>())...};
+  return std::array{TilesOf<kVectors + 1>(std::make_index_sequence<TileRowsOf(kVectors + 1)>())...};
 }
 
 // [vectors - 1][rows - 1]
@@ -142,7 +147,8 @@ inline TileEnd TileEndOf(const Epilogue& epilogue) {
 
 // All rows for one panel and one block of K, in tiles of nearly the same size.
 inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
-  const size_t tiles = (rows + kTileRows - 1) / kTileRows, vectors = (args.columns + kTileLanes - 1) / kTileLanes;
+  const size_t vectors = (args.columns + kTileLanes - 1) / kTileLanes, most = TileRowsOf(vectors);
+  const size_t tiles = (rows + most - 1) / most;
   args.least = end.least;
   args.most = end.most;
   // The panel or block that follows is read in equal shares beside the tiles of this one.
@@ -166,47 +172,61 @@ inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
   ActivateRows(c, rows, args.c_offset, args.columns, end.after);
 }
 
-// Panels of B outermost. A block of K is several taps or a part of one, with a sum of its own, which is added to those
-// of the blocks before: of long sums the error grows with the block and with the number of blocks, not with all terms.
-inline void GemmF32(const IndirectF32& gemm) {
+// `b` is the first vector of the panel's piece that has these columns, from n on.
+inline void RunColumns(const IndirectF32& gemm, size_t n, size_t columns, const float* b, size_t second,
+                       const TileEnd& end) {
   constexpr size_t kDepth = 512;
-  const TileEnd end = TileEndOf(gemm.epilogue);
   const size_t parts = std::max<size_t>((gemm.channels + kDepth - 1) / kDepth, 1);
   const size_t taps_each = parts == 1 ? kDepth / std::max<size_t>(gemm.channels, 1) : 1;
+  size_t t = 0;
+  do {
+    const size_t taps = std::min(taps_each, gemm.taps - t);
+    for (size_t part = 0; part < parts; ++part) {
+      const size_t k = part * gemm.channels / parts, channels = (part + 1) * gemm.channels / parts - k;
+      const bool first = t == 0 && part == 0, last = t + taps == gemm.taps && part + 1 == parts;
+      RunPanel({.a = gemm.a + t * gemm.a_rows,
+                .a_rows = gemm.a_rows,
+                .a_offset = gemm.a_offset + k,
+                .tiles = 0,
+                .taps = taps,
+                .channels = channels,
+                .b = b,
+                .second = second,
+                .bias = first && gemm.bias != nullptr ? gemm.bias + n : nullptr,
+                .from = first ? gemm.init : gemm.c,
+                .c = gemm.c,
+                .c_offset = gemm.c_offset + n,
+                .columns = columns,
+                .least = 0,
+                .most = 0},
+               gemm.rows, last ? end : TileEnd{});
+      b += taps * channels * kTileColumns;
+    }
+    t += taps;
+  } while (t < gemm.taps);
+}
+
+// Panels of B outermost. A block of K is several taps or a part of one, with a sum of its own, which is added to those
+// of the blocks before: of long sums the error grows with the block and with the number of blocks, not with all terms.
+// The last four vectors are two and two, where three and one would be slower.
+inline void GemmF32(const IndirectF32& gemm) {
+  const TileEnd end = TileEndOf(gemm.epilogue);
   if (gemm.rows == 0) return;
-  for (size_t n = 0; n < gemm.columns; n += kTileColumns) {
-    const float* b = gemm.b + n * gemm.taps * gemm.channels;
-    const float* bias = gemm.bias != nullptr ? gemm.bias + n : nullptr;
-    size_t t = 0;
-    do {
-      const size_t taps = std::min(taps_each, gemm.taps - t);
-      for (size_t part = 0; part < parts; ++part) {
-        const size_t k = part * gemm.channels / parts, channels = (part + 1) * gemm.channels / parts - k;
-        const bool first = t == 0 && part == 0, last = t + taps == gemm.taps && part + 1 == parts;
-        RunPanel({.a = gemm.a + t * gemm.a_rows,
-                  .a_rows = gemm.a_rows,
-                  .a_offset = gemm.a_offset + k,
-                  .tiles = 0,
-                  .taps = taps,
-                  .channels = channels,
-                  .b = b,
-                  .bias = first ? bias : nullptr,
-                  .from = first ? gemm.init : gemm.c,
-                  .c = gemm.c,
-                  .c_offset = gemm.c_offset + n,
-                  .columns = std::min(kTileColumns, gemm.columns - n),
-                  .least = 0,
-                  .most = 0},
-                 gemm.rows, last ? end : TileEnd{});
-        b += taps * channels * kTileColumns;
-      }
-      t += taps;
-    } while (t < gemm.taps);
+  const size_t panel = gemm.taps * gemm.channels * kTileColumns;
+  const float* b = gemm.b;
+  for (size_t n = 0; n < gemm.columns; n += kTileColumns, b += panel) {
+    const size_t left = gemm.columns - n;
+    if (kTileVectors == 3 && left > 3 * kTileLanes && left <= 4 * kTileLanes) {
+      RunColumns(gemm, n, 2 * kTileLanes, b, kTileLanes, end);
+      RunColumns(gemm, n + 2 * kTileLanes, left - 2 * kTileLanes, b + 2 * kTileLanes, panel - 2 * kTileLanes, end);
+      return;
+    }
+    RunColumns(gemm, n, std::min(kTileColumns, left), b, kTileLanes, end);
   }
 }
 
 inline constexpr GemmF32Kernels kGemmF32{
-    .rows = kTileRows, .columns = kTileColumns, .run = GemmF32, .pack = PackPanel<kTileColumns>};
+    .rows = kBlockRows, .columns = kTileColumns, .run = GemmF32, .pack = PackPanel<kTileColumns>};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
