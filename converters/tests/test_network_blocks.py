@@ -58,28 +58,25 @@ FAMILIES = {
 BECOMES = {
     "resnet": "5 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool, 1 MaxPool",
     "densenet": "1 AveragePool, 3 BatchNormalization, 2 Concat, 6 Conv",
-    "mobilenet": "6 Conv, 1 GlobalAveragePool, 2 HardSwish, 1 Mul",
-    "efficientnet": "5 Conv, 1 GlobalAveragePool, 1 Mul, 3 Swish",
-    "convnext": "3 Add, 2 Conv, 1 Gelu, 1 LayerNormalization, 2 MatMul, 2 Transpose",
+    "mobilenet": "6 Conv, 1 GlobalAveragePool, 1 Mul",
+    "efficientnet": "5 Conv, 1 GlobalAveragePool, 1 Mul",
+    "convnext": "1 Add, 2 Conv, 1 LayerNormalization, 2 MatMul, 2 Transpose",
     "vit": (
-        "7 Add, 1 Attention, 1 Concat, 1 Conv, 1 Gather, 1 Gelu, 1 Gemm, 3 LayerNormalization, 4 MatMul, "
-        "1 Reshape, 1 Split, 1 Transpose"
+        "1 Add, 1 Attention, 1 Concat, 1 Conv, 1 Gather, 1 Gemm, 3 LayerNormalization, 4 MatMul, 1 Reshape, "
+        "1 Split, 1 Transpose"
     ),
     "swin": (
-        "6 Add, 1 Attention, 4 Concat, 1 Conv, 1 Gelu, 2 LayerNormalization, 4 MatMul, 4 Reshape, 8 Slice, "
-        "1 Split, 3 Transpose"
+        "1 Add, 1 Attention, 4 Concat, 1 Conv, 2 LayerNormalization, 4 MatMul, 4 Reshape, 8 Slice, 1 Split, 3 Transpose"
     ),
     "swin v2": (
-        "6 Add, 1 Attention, 2 Clip, 1 Conv, 2 Div, 3 Gather, 1 Gelu, 2 LayerNormalization, 4 MatMul, 1 Mul, "
+        "2 Add, 1 Attention, 2 Clip, 1 Conv, 2 Div, 3 Gather, 2 LayerNormalization, 4 MatMul, 1 Mul, "
         "2 ReduceL2, 3 Reshape, 3 Transpose"
     ),
-    "poolformer": "1 Add, 1 AveragePool, 3 Conv, 1 Gelu, 2 GroupNormalization, 1 Mul, 1 Sub",
-    "mobilevit": (
-        "3 Add, 1 Attention, 1 Concat, 5 Conv, 2 LayerNormalization, 2 MatMul, 6 Reshape, 1 Split, 4 Swish, 4 Transpose"
-    ),
+    "poolformer": "1 Add, 1 AveragePool, 3 Conv, 2 GroupNormalization, 1 Mul, 1 Sub",
+    "mobilevit": "1 Attention, 1 Concat, 5 Conv, 2 LayerNormalization, 2 MatMul, 6 Reshape, 1 Split, 4 Transpose",
     "unet 3-d": "1 Concat, 5 Conv, 1 ConvTranspose, 3 InstanceNormalization, 3 PRelu",
     "unetr": (
-        "3 Add, 1 Attention, 1 Conv, 1 ConvTranspose, 1 InstanceNormalization, 2 LayerNormalization, "
+        "1 Add, 1 Attention, 1 Conv, 1 ConvTranspose, 1 InstanceNormalization, 2 LayerNormalization, "
         "1 LeakyRelu, 2 MatMul, 2 Reshape, 1 Split, 2 Transpose"
     ),
     "hovernet": "1 Add, 1 BatchNormalization, 1 Concat, 6 Conv, 1 Resize, 3 Slice",
