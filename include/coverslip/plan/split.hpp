@@ -27,10 +27,12 @@ class Split {
 
   Dim pieces() const { return pieces_; }
 
+  // Neighbours, which mostly go to one thread, share a piece of the best cut.
   Box piece(Dim i) const {
     Box part = box_;
-    for (const Side& side : sides_) {
-      if (side.pieces < 2) break;
+    for (std::size_t s = sides_.size(); s-- > 0;) {
+      const Side& side = sides_[s];
+      if (side.pieces < 2) continue;
       const auto edge = [&](Dim at) {
         const Range& range = box_[side.cut.axis];
         return std::min(range.begin + side.multiples * at / side.pieces * side.cut.multiple, range.end);
