@@ -278,6 +278,8 @@ inline std::vector<Case> matmul_cases() {
       {{2, 3, 0}, {0, 5}, true, f32, true, true},
       {{6, 4, 7}, {7}, false, f32, false, true},
       {{2, 3, 4}, {4, 2}, false, DType::i32, true, true},
+      {{2, 15, 7}, {7, 33}, true, f32, true, false, "Gelu"},
+      {{3, 19}, {19, 50}, false, f32, true, true, "Swish"},
       {{2, 3, 4}, {4, 2}, true, DType::f16, true, true, "HardSigmoid"},
   };
   std::vector<Case> cases;

@@ -1,6 +1,7 @@
 // The product of two matrices, or of many, on the matrix kernel: what Gemm and MatMul have in common.
 #pragma once
 #include "coverslip/ops/cost.hpp"
+#include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/matrices/panels.hpp"
 
 namespace coverslip::inline v0::ops {
@@ -140,9 +141,12 @@ class MatrixProduct {
   Dim copied_row() const { return copies_a ? aligned_floats(terms) + 16 : 0; }
 };
 
-// One rounding for each term, the factor alpha, bias, residual and the reference; eight for an exponential.
+// One rounding for each term, the factor alpha, bias, residual and the reference, which the activation may magnify.
 inline double product_tolerance(Dim terms, const Epilogue& epilogue) {
-  return (static_cast<double>(terms) + 5 + (epilogue.activation != Activation::None ? 8 : 0)) * 0x1p-24;
+  const double steepness = std::max({1.2, std::abs(double{epilogue.alpha}), std::abs(double{epilogue.beta})});
+  const bool plain = epilogue.activation == Activation::None || epilogue.activation == Activation::Clip;
+  return (static_cast<double>(terms) + 5) * (plain ? 1 : steepness) * 0x1p-24 +
+         (plain ? 0 : activation_tolerance(epilogue));
 }
 
 }  // namespace coverslip::inline v0::ops
