@@ -12,12 +12,15 @@
 #include "coverslip/kernels/blend-inl.h"
 #include "coverslip/kernels/depthwise_f32-inl.h"
 #include "coverslip/kernels/extreme-inl.h"
+#include "coverslip/kernels/few_outputs_f32-inl.h"
+#include "coverslip/kernels/from_planar_f32-inl.h"
 #include "coverslip/kernels/gather_sum-inl.h"
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "coverslip/kernels/grid_corners-inl.h"
 #include "coverslip/kernels/half-inl.h"
 #include "coverslip/kernels/moments-inl.h"
 #include "coverslip/kernels/peak-inl.h"
+#include "coverslip/kernels/planar_conv_f32-inl.h"
 #include "coverslip/kernels/pool-inl.h"
 #include "coverslip/kernels/reduce-inl.h"
 #include "coverslip/kernels/rotary-inl.h"
@@ -39,6 +42,7 @@ inline const KernelTable* Table() {
                                       .attention = kAttention,
                                       .rotary = kRotary,
                                       .peak = kPeak,
+                                      .planar_conv_f32 = kPlanarConvF32,
                                       .unary = kUnary,
                                       .binary = kBinary,
                                       .affine = kAffine,
@@ -51,7 +55,9 @@ inline const KernelTable* Table() {
                                       .gather_sum = kGatherSum,
                                       .grid_corners = kGridCorners,
                                       .half = kHalf,
-                                      .select = kSelect};
+                                      .select = kSelect,
+                                      .from_planar_f32 = kFromPlanarF32,
+                                      .few_outputs_f32 = kFewOutputsF32};
   return &kTable;
 }
 

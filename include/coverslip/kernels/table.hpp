@@ -10,12 +10,15 @@
 #include "coverslip/kernels/blend.hpp"
 #include "coverslip/kernels/depthwise_f32.hpp"
 #include "coverslip/kernels/extreme.hpp"
+#include "coverslip/kernels/few_outputs_f32.hpp"
+#include "coverslip/kernels/from_planar_f32.hpp"
 #include "coverslip/kernels/gather_sum.hpp"
 #include "coverslip/kernels/gemm_f32.hpp"
 #include "coverslip/kernels/grid_corners.hpp"
 #include "coverslip/kernels/half.hpp"
 #include "coverslip/kernels/moments.hpp"
 #include "coverslip/kernels/peak.hpp"
+#include "coverslip/kernels/planar_conv_f32.hpp"
 #include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/reduce.hpp"
 #include "coverslip/kernels/rotary.hpp"
@@ -37,6 +40,7 @@ struct KernelTable {
   AttentionKernels attention;
   RotaryKernels rotary;
   PeakKernels peak;
+  PlanarConvF32Kernels planar_conv_f32;
   UnaryKernels unary;
   BinaryKernels binary;
   AffineKernels affine;
@@ -50,6 +54,8 @@ struct KernelTable {
   GridCornersKernels grid_corners;
   HalfKernels half;
   SelectKernels select;
+  FromPlanarF32Kernels from_planar_f32;
+  FewOutputsF32Kernels few_outputs_f32;
 };
 
 // Those that this CPU runs and that were compiled, best first, never empty.

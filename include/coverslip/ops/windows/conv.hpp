@@ -7,8 +7,10 @@
 #include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/windows/computed_weights.hpp"
 #include "coverslip/ops/windows/conv_cases.hpp"
+#include "coverslip/ops/windows/few_outputs.hpp"
 #include "coverslip/ops/windows/in_f32.hpp"
 #include "coverslip/ops/windows/indirect.hpp"
+#include "coverslip/ops/windows/planar_conv.hpp"
 #include "coverslip/ops/windows/window.hpp"
 
 namespace coverslip::inline v0::ops {
@@ -164,6 +166,8 @@ inline IndirectConv conv_indirect(const Node& node, const Types& in, const Kerne
   return conv;
 }
 
+inline constexpr double kNanosecondsPerPointer = 0.7;
+
 inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
   if (in[0].dtype != DType::f32) return {};
   const IndirectConv conv = conv_indirect(node, in, context.kernels);
@@ -177,6 +181,9 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
     const bool has_residual = from.size() > 3 && from[3].shape().rank() > 0;
     conv.run(from[0], weights, bias, has_residual ? &from[3] : nullptr, to[0], box, scratch);
   };
+  // Of finding rows; a depthwise kernel's own time has it.
+  const double pointers =
+      conv.depthwise ? 0 : static_cast<double>(y.elements() / std::max<Dim>(y[1], 1) * (conv.pieces() + 2));
   Step step{
       .kernel = conv.depthwise     ? "conv_depthwise"
                 : conv.taps() == 1 ? "conv_pointwise"
@@ -185,14 +192,19 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
       .outputs = {Layout::ChannelsLast},
       .cuts = conv_cuts(in, y, conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
       .scratch_bytes = conv.scratch_bytes(),
-      .nanoseconds = pass_nanoseconds(bytes) / 4 +
+      .nanoseconds = pass_nanoseconds(bytes) / 4 + pointers * kNanosecondsPerPointer +
                      multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),
       .multiply_adds = multiply_adds,
       .run = run_with_packed(run)};
   if (in.size() > 2) step.inputs.push_back(node.has(2) ? bias_form(conv.panels) : Form{});
   if (in.size() > 3) step.inputs.push_back({Layout::ChannelsLast});
   if (node.has(3)) step.in_place = 3;
-  if (constants[1] != nullptr && (!node.has(2) || constants[2] != nullptr)) return {step};
+  if (constants[1] != nullptr && (!node.has(2) || constants[2] != nullptr)) {
+    std::vector<Step> steps{step};
+    add_planar_convs(steps, node, in, y, conv_windows(node, in), context.kernels);
+    add_few_outputs(steps, node, in, y, conv_windows(node, in), context.kernels);
+    return steps;
+  }
   return {with_computed_weights(std::move(step), node, in, conv.panels, conv.panels.floats(), fill, run, conv_needed)};
 }
 

@@ -112,6 +112,26 @@ inline std::vector<Case> conv_cases() {
        {{"pads", Dims{1, 0, 1, 1, 1, 1}}, {"strides", Dims{1, 2, 1}}},
        true,
        {1, 7, 4, 3, 6}},
+      // Few channels and long rows: widths around vectors and blocks, dilations beyond the map, padding of any side.
+      {{1, 1, 3, 15}, {1, 1, 3, 3}, same},
+      {{2, 2, 4, 16}, {3, 2, 3, 3}, same, true, {2, 3, 4, 16}},
+      {{1, 3, 5, 33}, {4, 3, 3, 5}, {{"pads", Dims{0, 4, 3, 1}}, {"activation", std::string("Sigmoid")}}},
+      {{1, 5, 6, 100}, {8, 5, 3, 3}, {{"dilations", Dims{8, 16}}, {"pads", Dims{8, 16, 8, 16}}}},
+      {{1, 3, 9, 47}, {21, 3, 3, 3}, {{"strides", Dims{2, 2}}, {"pads", Dims{1, 0, 0, 2}}}},
+      {{1, 2, 7, 70}, {6, 2, 4, 2}, {{"strides", Dims{4, 3}}, {"dilations", Dims{2, 6}}, {"pads", Dims{3, 5, 2, 0}}}},
+      {{2, 5, 5, 4, 17},
+       {5, 5, 3, 3, 3},
+       {{"dilations", Dims{2, 2, 2}}, {"pads", Dims{2, 2, 2, 2, 2, 2}}, {"activation", std::string("Relu")}}},
+      {{1, 2, 6, 5, 31},
+       {5, 2, 2, 3, 3},
+       {{"dilations", Dims{4, 3, 1}}, {"strides", Dims{1, 2, 2}}, {"pads", Dims{1, 6, 0, 0, 4, 2}}},
+       true,
+       {1, 5, 3, 5, 16}},
+      {{1, 3, 15, 67}, {33, 3, 7, 7}, {{"strides", Dims{2, 2}}, {"pads", Dims{3, 3, 3, 3}}}},
+      {{2, 4, 13, 130}, {48, 4, 5, 4}, {{"strides", Dims{4, 4}}, {"activation", std::string("LeakyRelu")}}},
+      {{2, 33, 3, 35}, {3, 33, 1, 1}, {{"activation", std::string("Sigmoid")}}},
+      {{1, 7, 2, 3, 9}, {1, 7, 1, 1, 1}, {}, false},
+      {{1, 4, 2, 2, 3, 9}, {3, 4, 2, 1, 3, 3}, {{"pads", Dims{1, 0, 1, 1, 0, 0, 1, 1}}}},  // four axes
   };
   struct Layer {  // a square map, a square window, padding that keeps the map
     Dim size, c, k, taps, stride, group;

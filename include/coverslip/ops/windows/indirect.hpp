@@ -22,6 +22,7 @@ class IndirectConv {
     for (const AxisTaps& axis : axes) n *= static_cast<Dim>(axis.at.size());
     return n;
   }
+  Dim pieces() const { return taps() / merged(); }  // of a row of A
   std::size_t scratch_bytes() const {
     if (depthwise) return by_channel().scratch_bytes();
     const auto rows = static_cast<std::size_t>(block_rows());
@@ -57,7 +58,6 @@ class IndirectConv {
       if (at[tap] != at[0] + static_cast<Dim>(tap)) return 1;
     return std::max<Dim>(static_cast<Dim>(at.size()), 1);
   }
-  Dim pieces() const { return taps() / merged(); }
   std::size_t zeros_bytes() const { return aligned(static_cast<std::size_t>(channels * merged()) * sizeof(float)); }
   std::size_t patch_bytes() const {  // for one row of A
     return merged() > 1 ? static_cast<std::size_t>(taps() * channels) * sizeof(float) : 0;

@@ -1,0 +1,129 @@
+// Code of the f32 kernel for convolutions with few channels, once per target.
+#if defined(COVERSLIP_KERNELS_PLANAR_CONV_F32_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef COVERSLIP_KERNELS_PLANAR_CONV_F32_INL_H_
+#undef COVERSLIP_KERNELS_PLANAR_CONV_F32_INL_H_
+#else
+#define COVERSLIP_KERNELS_PLANAR_CONV_F32_INL_H_
+#endif
+
+#include <span>
+
+#include "coverslip/kernels/gemm_f32-inl.h"
+#include "coverslip/kernels/planar_conv_f32.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace coverslip::inline v0::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+inline constexpr size_t kPlanarChannels = 6;
+
+// Registers hold channels x vectors of sums, as many vectors of x, and one weight.
+constexpr size_t PlanarVectors(size_t channels) {
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3) || HWY_ARCH_ARM_A64
+  constexpr size_t kRegisters = 32;
+#else
+  constexpr size_t kRegisters = 16;
+#endif
+  return std::min<size_t>((kRegisters - (HWY_NATIVE_FMA ? 1 : 2)) / (channels + 1), 6);
+}
+
+// Elements from `i` on; all vectors but the last are whole. kTaps: of a row; 0: any number. `ahead`: lines to ask for.
+template <size_t kChannels, size_t kVectors, size_t kTaps>
+HWY_NOINLINE void PlanarTile(const PlanarConvF32& conv, const TileEnd& end, size_t i,
+                             std::span<const float* const> ahead) {
+  const hn::ScalableTag<float> d;
+  using V = hn::Vec<decltype(d)>;
+  constexpr size_t kLanes = hn::MaxLanes(d), kLast = (kVectors - 1) * kLanes;
+  const size_t rest = std::min(kLanes, conv.elements - i - kLast);  // of the last vector
+  V sum[kChannels][kVectors];
+#pragma GCC unroll 16
+  for (size_t k = 0; k < kChannels; ++k) {
+    const V first = conv.bias != nullptr ? hn::Set(d, conv.bias[k]) : hn::Zero(d);
+#pragma GCC unroll 16
+    for (size_t v = 0; v < kVectors; ++v) sum[k][v] = first;
+  }
+  if (conv.init != nullptr) {
+#pragma GCC unroll 16
+    for (size_t k = 0; k < kChannels; ++k) {
+      const float* init = conv.init + k * conv.init_stride + i;
+#pragma GCC unroll 16
+      for (size_t v = 0; v + 1 < kVectors; ++v) sum[k][v] = hn::Add(sum[k][v], hn::LoadU(d, init + v * kLanes));
+      sum[k][kVectors - 1] = hn::Add(sum[k][kVectors - 1], hn::LoadN(d, init + kLast, rest));
+    }
+  }
+  const size_t taps = kTaps > 0 ? kTaps : conv.taps;
+  const size_t each = (ahead.size() + conv.row_count - 1) / std::max<size_t>(conv.row_count, 1);
+  const float *const *line = ahead.data(), *const *last_line = line + ahead.size();
+  for (size_t r = 0; r < conv.row_count; ++r) {
+    for (size_t n = 0; n < each && line < last_line; ++n) hwy::Prefetch(*line++);
+    const float* HWY_RESTRICT row = conv.rows[r].x + i;
+    const float* HWY_RESTRICT weights = conv.weights + conv.rows[r].taps_before * kChannels;
+#pragma GCC unroll 3
+    for (size_t t = 0; t < taps; ++t, weights += kChannels) {
+      V x[kVectors];
+#pragma GCC unroll 16
+      for (size_t v = 0; v < kVectors; ++v) x[v] = hn::LoadU(d, row + conv.at[t] + v * kLanes);
+#pragma GCC unroll 16
+      for (size_t k = 0; k < kChannels; ++k) {
+        const V weight = hn::Set(d, weights[k]);
+#pragma GCC unroll 16
+        for (size_t v = 0; v < kVectors; ++v) sum[k][v] = hn::MulAdd(x[v], weight, sum[k][v]);
+      }
+    }
+  }
+  const V least = hn::Set(d, end.least), most = hn::Set(d, end.most);
+#pragma GCC unroll 16
+  for (size_t k = 0; k < kChannels; ++k) {
+    float* y = conv.y + k * conv.y_stride + i;
+#pragma GCC unroll 16
+    for (size_t v = 0; v < kVectors; ++v) sum[k][v] = AtMost(most, AtLeast(least, sum[k][v]));
+#pragma GCC unroll 16
+    for (size_t v = 0; v + 1 < kVectors; ++v) hn::StoreU(sum[k][v], d, y + v * kLanes);
+    rest == kLanes ? hn::StoreU(sum[k][kVectors - 1], d, y + kLast)
+                   : hn::StoreN(sum[k][kVectors - 1], d, y + kLast, rest);
+  }
+}
+
+// In tiles of nearly the same size.
+template <size_t kChannels, size_t... kVectors>
+HWY_INLINE void PlanarTiles(const PlanarConvF32& conv, const TileEnd& end, std::index_sequence<kVectors...>) {
+  using Tile = void (*)(const PlanarConvF32&, const TileEnd&, size_t, std::span<const float* const>);
+  static constexpr Tile kTile[][sizeof...(kVectors)] = {{PlanarTile<kChannels, kVectors + 1, 0>...},
+                                                        {PlanarTile<kChannels, kVectors + 1, 3>...}};
+  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
+  const size_t vectors = (conv.elements + kLanes - 1) / kLanes;
+  const size_t tiles = (vectors + sizeof...(kVectors) - 1) / sizeof...(kVectors);
+  const std::span<const float* const> ahead(conv.ahead, conv.ahead_count);
+  for (size_t tile = 0, v = 0; tile < tiles; ++tile) {
+    const size_t next = (tile + 1) * vectors / tiles;
+    kTile[conv.taps == 3 ? 1 : 0][next - v - 1](
+        conv, end, v * kLanes,
+        ahead.subspan(tile * ahead.size() / tiles, (tile + 1) * ahead.size() / tiles - tile * ahead.size() / tiles));
+    v = next;
+  }
+}
+
+template <size_t kChannels>
+void PlanarChannels(const PlanarConvF32& conv, const TileEnd& end) {
+  PlanarTiles<kChannels>(conv, end, std::make_index_sequence<PlanarVectors(kChannels)>());
+}
+
+inline void PlanarConv(const PlanarConvF32& conv) {
+  const TileEnd end = TileEndOf(conv.epilogue);
+  switch (conv.channels) {
+    case 1: PlanarChannels<1>(conv, end); break;
+    case 2: PlanarChannels<2>(conv, end); break;
+    case 3: PlanarChannels<3>(conv, end); break;
+    case 4: PlanarChannels<4>(conv, end); break;
+    case 5: PlanarChannels<5>(conv, end); break;
+    default: PlanarChannels<kPlanarChannels>(conv, end);
+  }
+  if (end.after.activation == Activation::None) return;
+  ActivateRows(conv.y, conv.channels, static_cast<ptrdiff_t>(conv.y_stride), conv.elements, end.after);
+}
+
+inline constexpr PlanarConvF32Kernels kPlanarConvF32{.channels = kPlanarChannels, .run = PlanarConv};
+
+}  // namespace coverslip::inline v0::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
