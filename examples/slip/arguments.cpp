@@ -35,8 +35,8 @@ std::size_t parse_name(std::string_view option, std::string_view text, const Nam
 
 }  // namespace
 
-Arguments& Arguments::flag(std::string name, bool& on, std::string help) {
-  options_.push_back({.name = std::move(name), .value = "", .help = std::move(help), .on = &on});
+Arguments& Arguments::flag(std::string name, bool& on, std::string help, bool to) {
+  options_.push_back({.name = std::move(name), .value = "", .help = std::move(help), .on = &on, .to = to});
   return *this;
 }
 
@@ -73,7 +73,7 @@ bool Arguments::parse(std::span<const std::string> words) {
     const Option& option = find(word.substr(0, equals));
     if (option.on != nullptr) {
       if (equals != word.npos) throw UsageError(option.name + " takes no value");
-      *option.on = true;
+      *option.on = option.to;
     } else if (equals != word.npos) {
       option.take(word.substr(equals + 1));
     } else if (++i < words.size()) {
@@ -178,6 +178,7 @@ void EngineArguments::add_to(Arguments& arguments) {
                 shapes.emplace_back(named ? text.substr(0, equals) : std::string_view{},
                                     parse_shape("--shape", named ? text.substr(equals + 1) : text));
               })
+      .flag("--no-winograd", options.winograd, "no convolutions that are faster but round more", false)
       .flag("--json", json, "print one JSON document");
 }
 

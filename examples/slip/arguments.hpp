@@ -19,7 +19,8 @@ class Arguments {
   Arguments(std::string verb, std::string positional, std::string about)
       : verb_(std::move(verb)), positional_(std::move(positional)), about_(std::move(about)) {}
 
-  Arguments& flag(std::string name, bool& on, std::string help);
+  // Sets `on` to `to`.
+  Arguments& flag(std::string name, bool& on, std::string help, bool to = true);
   // `name` may have a short form: "-o, --output". `take` throws UsageError, or Error, where it cannot use the value.
   Arguments& option(std::string name, std::string value, std::string help, std::function<void(std::string_view)> take);
 
@@ -33,6 +34,7 @@ class Arguments {
   struct Option {
     std::string name, value, help;
     bool* on = nullptr;
+    bool to = true;
     std::function<void(std::string_view)> take{};
   };
   const Option& find(std::string_view name) const;
@@ -49,7 +51,8 @@ double parse_seconds(std::string_view option, std::string_view text);
 std::size_t parse_bytes(std::string_view option, std::string_view text);  // "300M": powers of 1024
 Shape parse_shape(std::string_view option, std::string_view text);        // "1,3,224,224" or "1x3x224x224"
 
-// What the verbs that plan or run a model take: --threads, --target, --precision, --max-memory, --shape, --json.
+// What the verbs that plan or run a model take: --threads, --target, --precision, --max-memory, --shape,
+// --no-winograd, --json.
 struct EngineArguments {
   Options options;
   std::vector<std::pair<std::string, Shape>> shapes;  // of the inputs; no name: of the next input that has none yet

@@ -27,6 +27,7 @@ struct Options {
   Precision precision = Precision::AsFile;  // of the arithmetic
   std::optional<Target> target{};           // none: the best that this CPU runs
   std::size_t max_memory = 0;               // bytes for weights, packed weights, values and scratch; 0: no limit
+  bool winograd = true;                     // faster convolutions that round more and need more memory for weights
 };
 
 // An input or output of a model. Free dimensions are kFree.

@@ -47,7 +47,18 @@ inline void check_values(double tolerance, const View& got, const Tensor& want, 
 // Of the first output.
 inline void check_values(const Sample& s, const Step& step, const View& got, const Tensor& want) {
   const double tolerance = s.tolerance(step);
-  check_values(tolerance, got, want, tolerance > 0 ? s.magnitudes().front() : Tensor());
+  check_values(tolerance, got, want, tolerance > 0 ? s.magnitudes(step).front() : Tensor());
+}
+
+// Of output `i` of a model of the node alone: within the operator's bound, or that of a candidate with its own.
+inline std::string mismatch_when_planned(const Sample& s, std::size_t i, const Tensor& got, const Tensor& want,
+                                         const Tensor& magnitudes) {
+  std::string wrong = mismatch(s.tolerance(), got.view(), want, magnitudes);
+  if (wrong.empty()) return wrong;
+  for (const KernelTable* kernels : supported_kernels())
+    for (const Step& step : s.candidates(*kernels))
+      if (step.magnitudes && mismatch(s.tolerance(step), got.view(), want, s.magnitudes(step)[i]).empty()) return {};
+  return wrong;
 }
 
 inline std::string describe(const Case& c) {

@@ -184,7 +184,7 @@ void check_parts(const Sample& s, const Step& step, const View& whole) {
 // The outputs after the first: as the reference makes them, and the same bits when made piece by piece.
 void check_others(const Sample& s, const Step& step, const Whole& whole, std::span<const Tensor> want) {
   if (want.size() == 1) return;
-  const std::vector<Tensor> magnitudes = s.magnitudes();
+  const std::vector<Tensor> magnitudes = s.magnitudes(step);
   std::list<Buffer> others = s.make_others(step, Room::Padded);
   Buffer first = s.make_output(step, Box(s.output().shape), Room::Padded);
   s.run(step, whole.inputs.views, first.view, others, Box(s.output().shape));
@@ -231,8 +231,7 @@ void check_planned(const OpDef& op, const Sample& s, std::span<const Tensor> wan
     REQUIRE(got.size() == want.size());
     for (std::size_t i = 0; i < got.size(); ++i) {
       REQUIRE(got[i].type() == want[i].type());
-      check_values(op.tolerance == nullptr ? 0 : op.tolerance(s.node(), s.types()), got[i].view(), want[i],
-                   magnitudes[i]);
+      CHECK(mismatch_when_planned(s, i, got[i], want[i], magnitudes[i]) == "");
       if (!first.empty()) REQUIRE(same_elements(got[i].view(), first[i].view(), first[i].view().held()));
     }
     first = got;

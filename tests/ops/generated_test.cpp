@@ -21,8 +21,8 @@ Box random_box(Choices& choices, const Step& step, const Shape& shape) {
 }
 
 // What is wrong with a candidate; empty: nothing.
-std::string problem_of(const Sample& s, const Step& step, std::span<const Tensor> want,
-                       std::span<const Tensor> magnitudes, Choices& choices) {
+std::string problem_of(const Sample& s, const Step& step, std::span<const Tensor> want, Choices& choices) {
+  const std::vector<Tensor> magnitudes = s.magnitudes(step);
   const Box all(s.output().shape), part = random_box(choices, step, s.output().shape);
   std::list<Buffer> others = s.make_others(step, Room::Padded);
   Buffer whole = s.make_output(step, all, Room::Padded);
@@ -60,7 +60,7 @@ std::string problem_when_planned(const Case& c, const Sample& s, std::span<const
                   {.threads = static_cast<int>(choices.pick(1, 3)), .target = choices.one_of(targets)});
   const std::vector<Tensor> got = session.run(inputs);
   for (std::size_t i = 0; i < got.size(); ++i)
-    if (const std::string wrong = mismatch(s.tolerance(), got[i].view(), want[i], magnitudes[i]); !wrong.empty())
+    if (const std::string wrong = mismatch_when_planned(s, i, got[i], want[i], magnitudes[i]); !wrong.empty())
       return "planned: " + wrong;
   return {};
 }
@@ -78,7 +78,7 @@ std::optional<std::string> problem_of(const Case& c, Choices& choices) {
   const std::vector<Tensor> want = sample->references(), magnitudes = sample->magnitudes();
   for (const KernelTable* kernels : supported_kernels())
     for (const Step& step : sample->candidates(*kernels))
-      if (const std::string wrong = problem_of(*sample, step, want, magnitudes, choices); !wrong.empty())
+      if (const std::string wrong = problem_of(*sample, step, want, choices); !wrong.empty())
         return std::string(kernels->name) + " " + step.kernel + ":" + wrong;
   return problem_when_planned(c, *sample, want, magnitudes, choices);
 }

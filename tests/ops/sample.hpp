@@ -90,6 +90,11 @@ class Sample {
     return evaluate(op_.reference, node_, inputs_, layout, room);
   }
   // What rounding errors of each output are measured by.
+  std::vector<Tensor> magnitudes(const Step& step) const {
+    if (!step.magnitudes) return magnitudes();
+    return evaluate([&](const Node&, Inputs in, Outputs out) { step.magnitudes(in, out); }, node_, inputs_,
+                    Layout::Planar, Room::Exact);
+  }
   std::vector<Tensor> magnitudes() const {
     if (op_.magnitudes != nullptr) return evaluate(op_.magnitudes, node_, inputs_, Layout::Planar, Room::Exact);
     Node plain = node_;
@@ -153,8 +158,8 @@ class Sample {
   }
 
  private:
-  using Reference = void (*)(const Node&, Inputs, Outputs);
-  std::vector<Tensor> evaluate(Reference f, const Node& node, const std::vector<Tensor>& inputs, Layout layout,
+  using Reference = std::function<void(const Node&, Inputs, Outputs)>;
+  std::vector<Tensor> evaluate(const Reference& f, const Node& node, const std::vector<Tensor>& inputs, Layout layout,
                                Room room) const {
     std::list<Buffer> buffers;
     std::vector<View> views;

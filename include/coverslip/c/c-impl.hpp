@@ -96,7 +96,9 @@ inline Options options_of(const coverslip_options* from) {
     throw Error(Errc::Unsupported, "options", "has fields that this version does not know: a newer library is needed");
   coverslip_options known COVERSLIP_OPTIONS;
   std::memcpy(&known, from, std::min(from->size, sizeof known));
-  Options options{.threads = known.threads, .max_memory = static_cast<std::size_t>(known.max_memory)};
+  Options options{.threads = known.threads,
+                  .max_memory = static_cast<std::size_t>(known.max_memory),
+                  .winograd = known.no_winograd == 0};
   if (known.target != nullptr)
     options.target = Target{static_cast<std::uint8_t>(named("target", known.target, kTargetNames))};
   if (known.precision != nullptr)

@@ -108,9 +108,10 @@ typedef struct coverslip_options {
   uint64_t max_memory;   /* bytes for weights, packed weights, values and scratch; 0: no limit */
   const char* target;    /* instruction set, like "avx2"; NULL: the best that this CPU runs */
   const char* precision; /* of the arithmetic, like "float32"; NULL: as the file says */
+  uint32_t no_winograd;  /* 1: no faster convolutions that round more and need more memory for weights */
 } coverslip_options;
 #define COVERSLIP_OPTIONS \
-  { sizeof(coverslip_options), 0, 0, NULL, NULL }
+  { sizeof(coverslip_options), 0, 0, NULL, NULL, 0 }
 
 /* Plan and memory for one caller at a time: one for each thread. */
 typedef struct coverslip_session coverslip_session;

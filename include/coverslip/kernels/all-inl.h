@@ -28,6 +28,7 @@
 #include "coverslip/kernels/softmax-inl.h"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/kernels/unary-inl.h"
+#include "coverslip/kernels/winograd_f32-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
@@ -39,6 +40,7 @@ inline const KernelTable* Table() {
                                       .has_fma = HWY_NATIVE_FMA != 0,
                                       .depthwise_f32 = kDepthwiseF32,
                                       .gemm_f32 = kGemmF32,
+                                      .winograd_f32 = kWinogradF32,
                                       .attention = kAttention,
                                       .rotary = kRotary,
                                       .peak = kPeak,

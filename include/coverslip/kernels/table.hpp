@@ -25,6 +25,7 @@
 #include "coverslip/kernels/select.hpp"
 #include "coverslip/kernels/softmax.hpp"
 #include "coverslip/kernels/unary.hpp"
+#include "coverslip/kernels/winograd_f32.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -37,6 +38,7 @@ struct KernelTable {
   bool has_fma;
   DepthwiseF32Kernels depthwise_f32;
   GemmF32Kernels gemm_f32;
+  WinogradF32Kernels winograd_f32;
   AttentionKernels attention;
   RotaryKernels rotary;
   PeakKernels peak;

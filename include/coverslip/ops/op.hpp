@@ -51,6 +51,7 @@ struct Step {
   // Of this candidate, where they differ from the OpDef's: it reads more (a tile), or its error has another bound.
   std::function<std::vector<Box>(const Box& output)> needed{};
   std::optional<double> tolerance{};
+  std::function<void(Inputs, Outputs)> magnitudes{};
 
   // Computes `box` of the first output (and what belongs to it of the others) from inputs that hold needed(box), or are
   // packed. Cannot fail.
@@ -61,6 +62,7 @@ struct Step {
 // must change no bit.
 struct PlanContext {
   const KernelTable& kernels;
+  bool winograd = true;  // as Options say
 };
 
 struct OpDef {

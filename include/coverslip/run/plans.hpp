@@ -10,8 +10,8 @@ inline namespace v0 {
 // Safe to share between threads.
 class Plans {
  public:
-  Plans(const Graph& graph, PackStore& packs, const KernelTable& kernels, Budget budget)
-      : graph_(graph), packs_(packs), kernels_(kernels), budget_(budget) {}
+  Plans(const Graph& graph, PackStore& packs, const PlanContext& context, Budget budget)
+      : graph_(graph), packs_(packs), context_(context), budget_(budget) {}
 
   std::shared_ptr<const Plan> get(const Entry& entry) {
     const std::lock_guard lock(mutex_);
@@ -21,13 +21,13 @@ class Plans {
       kept_.splice(kept_.begin(), kept_, found);
       return found->second;
     }
-    auto plan = std::make_shared<const Plan>(make_plan(graph_, {kernels_}, packs_, entry, budget_));
+    auto plan = std::make_shared<const Plan>(make_plan(graph_, context_, packs_, entry, budget_));
     if (key) kept_.emplace_front(*key, plan);
     if (kept_.size() > kMost) kept_.pop_back();
     return plan;
   }
 
-  const KernelTable& kernels() const { return kernels_; }
+  const KernelTable& kernels() const { return context_.kernels; }
   const Budget& budget() const { return budget_; }
 
  private:
@@ -50,7 +50,7 @@ class Plans {
 
   const Graph& graph_;
   PackStore& packs_;
-  const KernelTable& kernels_;
+  const PlanContext context_;
   Budget budget_;
   std::mutex mutex_;
   std::list<Kept> kept_;

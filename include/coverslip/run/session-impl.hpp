@@ -51,9 +51,9 @@ struct Session::State {
       throw Error(Errc::BadInput, "threads", "wants 0 to ", kMostThreads, ", got ", options.threads);
     if (options.precision == Precision::Bfloat16 || options.precision == Precision::Int8)
       throw Error(Errc::Unsupported, "precision", "this version computes in float32; use AsFile or Float32");
-    plans =
-        std::make_shared<Plans>(m.state_->graph, m.state_->packs, kernels_for(options.target),
-                                Budget{options.max_memory, static_cast<std::size_t>(threads), for_each_on(threads)});
+    plans = std::make_shared<Plans>(
+        m.state_->graph, m.state_->packs, PlanContext{kernels_for(options.target), options.winograd},
+        Budget{options.max_memory, static_cast<std::size_t>(threads), for_each_on(threads)});
     const auto fixed = [](const Port& port) { return std::ranges::count(port.shape, kFree) == 0; };
     if (std::ranges::all_of(model.inputs(), fixed)) current({});  // so that errors come now
   }

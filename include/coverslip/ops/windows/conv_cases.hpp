@@ -104,6 +104,23 @@ inline std::vector<Case> conv_cases() {
       {{1, 34, 3, 4, 9},
        {34, 1, 3, 2, 3},
        {{"group", Dim{34}}, {"pads", Dims{1, 0, 1, 1, 1, 1}}, {"dilations", Dims{1, 2, 1}}}},
+      // windows of Winograd's: maps around its tiles, channels around vectors, panels and groups
+      {{1, 3, 1, 1}, {4, 3, 3, 3}, same},
+      {{1, 17, 3, 14}, {33, 17, 3, 3}, {{"pads", Dims{0, 2, 0, 2}}}},
+      {{2, 16, 8, 9}, {16, 16, 3, 3}, same, false, {2, 16, 8, 9}},
+      {{1, 15, 13, 19}, {50, 15, 3, 3}, {{"pads", Dims{1, 1, 1, 1}}, {"activation", std::string("Relu")}}},
+      {{1, 5, 9, 4}, {7, 5, 3, 3}, {{"pads", Dims{4, 0, 5, 7}}, {"activation", std::string("Sigmoid")}}},
+      {{1, 33, 26, 29},
+       {20, 33, 3, 3},
+       {{"auto_pad", std::string("SAME_UPPER")},
+        {"activation", std::string("Clip")},
+        {"activation_alpha", -1.0f},
+        {"activation_beta", 2.0f}},
+       true,
+       {1, 20, 26, 29}},
+      {{1, 4, 5, 5, 7}, {18, 4, 3, 3, 3}, {{"pads", Dims{1, 1, 1, 1, 1, 1}}}, true, {1, 18, 5, 5, 7}},
+      {{2, 17, 4, 6, 9}, {5, 17, 3, 3, 3}, {{"pads", Dims{0, 1, 2, 1, 0, 1}}, {"activation", std::string("Relu")}}},
+      {{1, 2, 1, 2, 1}, {1, 2, 3, 3, 3}, {{"pads", Dims{3, 1, 1, 3, 1, 1}}}, false},
       {{0, 3, 15}, {8, 3, 4}},
       {{2, 3, 15}, {8, 3, 4}, {{"strides", Dims{2}}, {"pads", Dims{1, 2}}}},
       {{1, 16, 9}, {16, 1, 3}, {{"group", Dim{16}}, {"pads", Dims{1, 1}}, {"activation", std::string("Sigmoid")}}},
@@ -174,6 +191,24 @@ inline std::vector<Case> conv_cases() {
                                true},
                               k));
   }
+  struct Volume {  // a cube, a window of 3, padding that keeps the cube
+    Dim size, c, k;
+  };
+  for (const auto& [size, c, k] : {Volume{64, 16, 16},
+                                   {64, 32, 16},
+                                   {32, 32, 32},
+                                   {32, 64, 32},
+                                   {16, 64, 64},
+                                   {8, 128, 128},
+                                   {4, 256, 256}})  // unet3d
+    cases.push_back(conv_case("Conv",
+                              {{1, c, size, size, size},
+                               {k, c, 3, 3, 3},
+                               {{"pads", Dims{1, 1, 1, 1, 1, 1}}, {"activation", std::string("Relu")}},
+                               true,
+                               {},
+                               true},
+                              k));
   return cases;
 }
 
