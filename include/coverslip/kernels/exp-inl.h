@@ -71,9 +71,9 @@ HWY_INLINE V Exp(D d, V x) {
   return hn::Mul(hn::Mul(sum, first), second);
 }
 
-// 1 + 2^-x of each, within 4 units in the last place; infinity of an x below -127.5, NaN of NaN. The lowest bits of what
-// x is subtracted from are the exponent of the power that lies nearest; the rest is our own least-maximum fit. Vectors
-// go step by step side by side, as each step waits for the one before.
+// 1 + 2^-x of each, within 4 units in the last place; infinity of an x below -127.5, NaN of NaN. The lowest bits of
+// what x is subtracted from are the exponent of the power that lies nearest; the rest is our own least-maximum fit.
+// Vectors go step by step side by side, as each step waits for the one before.
 template <class D, size_t kN, class V = hn::Vec<D>>
 HWY_INLINE void OnePlusPowerOfMinus(D d, V (&x)[kN]) {
   const hn::RebindToSigned<D> di;

@@ -68,8 +68,8 @@ inline double activate(const Epilogue& epilogue, double x) {
   return x;
 }
 
-// How far the kernel's activation may be from that of the reference, as a multiple of what comes in, by roundings and by
-// how steep the curve is: of the functions alone see activation.hpp.
+// How far the kernel's activation may be from that of the reference, as a multiple of what comes in, by roundings and
+// by how steep the curve is: of the functions alone see activation.hpp.
 inline double activation_tolerance(const Epilogue& epilogue) {
   const double slopes = 1 + std::abs(double{epilogue.alpha}) + std::abs(double{epilogue.beta});
   switch (epilogue.activation) {
