@@ -166,7 +166,8 @@ class Chains {
         if (in != kNoValue && plan_.values[in].constant != nullptr) constants += plan_.values[in].type.bytes();
     }
     const double calls = pieces * static_cast<double>(end - begin) * rules_.call_nanoseconds;
-    double ns = traffic + before - work(begin, middle) * pieces - calls;
+    const double twice = std::max(0.0, work(begin, middle) * pieces - before);  // the middle may be a small piece
+    double ns = traffic - twice - calls;
     if (constants + held(begin, middle) > rules_.cache_bytes)
       ns -= (pieces - 1) * static_cast<double>(constants) / rules_.constant_bytes_per_nanosecond;
     return ns > rules_.least_share * before ? ns : 0;
