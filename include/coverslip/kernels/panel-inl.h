@@ -15,6 +15,7 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+#if HWY_TARGET != HWY_SCALAR
 // Four numbers from each of the columns `first`, `first` + 4, ..., in one vector; those after `last` repeat it.
 template <class D>
 HWY_INLINE hn::Vec<D> FourOfEach(D d, const float* data, ptrdiff_t step, size_t first, size_t last) {
@@ -62,6 +63,8 @@ HWY_INLINE void PackTransposed(D d, const PanelF32& p, size_t width) {
   }
 }
 
+#endif
+
 inline void PackStraight(const PanelF32& p, size_t width) {
   const hn::ScalableTag<float> d;
   const auto factor = hn::Set(d, p.factor);
@@ -79,15 +82,15 @@ inline void PackStraight(const PanelF32& p, size_t width) {
 
 template <size_t kWidth>
 void PackPanel(const PanelF32& p) {
-  const hn::ScalableTag<float> d;
+  [[maybe_unused]] const hn::ScalableTag<float> d;
   if (p.column_step == 1) return PackStraight(p, kWidth);
   size_t done = 0;
-  if constexpr (hn::MaxLanes(d) >= 4) {
-    if (p.row_step == 1) {
-      PackTransposed(d, p, kWidth);
-      done = (p.columns + hn::Lanes(d) - 1) / hn::Lanes(d) * hn::Lanes(d);
-    }
+#if HWY_TARGET != HWY_SCALAR
+  if (p.row_step == 1) {
+    PackTransposed(d, p, kWidth);
+    done = (p.columns + hn::Lanes(d) - 1) / hn::Lanes(d) * hn::Lanes(d);
   }
+#endif
   for (size_t k = 0; k < p.rows; ++k)
     for (size_t n = done; n < kWidth; ++n) {
       const ptrdiff_t at = static_cast<ptrdiff_t>(k) * p.row_step + static_cast<ptrdiff_t>(n) * p.column_step;

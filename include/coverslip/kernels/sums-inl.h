@@ -18,12 +18,13 @@ using SumTag = hn::CappedTag<float, kSums>;
 // The sum of all lanes as a tree: lane i with the one half a vector further on, and so on.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE hn::TFromD<D> TreeOfLanes(D d, V v) {
-  if constexpr (hn::MaxLanes(d) == 1) {
-    return hn::GetLane(v);
-  } else {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (hn::MaxLanes(d) > 1) {
     const hn::Half<D> half;
     return TreeOfLanes(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
   }
+#endif
+  return hn::GetLane(v);
 }
 
 // Sixteen sums, the i-th of elements i, i + 16, ... of each row, whatever the lanes; Total adds them as a tree.
