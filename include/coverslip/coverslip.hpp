@@ -89,7 +89,7 @@ struct StepInfo {
   TensorType output;
   Layout layout = Layout::Planar;
   double multiply_adds = 0;
-  // Of all inputs, weights among them as the kernel reads them, and outputs; but not of what lies between chained steps.
+  // Of all inputs, weights among them as the kernel reads them, and outputs; not of what lies between chained steps.
   std::size_t bytes = 0;
   double predicted_ms = 0, ms = 0;  // on one core; measured by profile(), else 0
 };

@@ -13,8 +13,8 @@ enum class Activation : std::uint8_t {
   LeakyRelu,  // alpha x below 0
   Clip,       // alpha: least, beta: most
   Sigmoid,
-  HardSigmoid,  // alpha x + beta, between 0 and 1
-  Elu,          // alpha beta (e^x - 1) below 0, beta x above
+  HardSigmoid,      // alpha x + beta, between 0 and 1
+  Elu,              // alpha beta (e^x - 1) below 0, beta x above
   Celu,             // alpha (e^(x / alpha) - 1) below 0; alpha is positive
   ThresholdedRelu,  // x above alpha, 0 elsewhere
   HardSwish,

@@ -122,7 +122,8 @@ HWY_INLINE V Polynomial(D d, V x, float first, Rest... rest) {
   return sum;
 }
 
-// 2^x of an x between -126 and 127, within 2 units in the last place, 1 of 0, NaN of NaN. Nothing is promised of others.
+// 2^x of an x between -126 and 127, within 2 units in the last place, 1 of 0, NaN of NaN. Of others nothing is
+// promised.
 // The lowest bits of x + 1.5 2^23 + 127 are the exponent of the power that lies nearest.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V PowerOfTwo(D d, V x) {
