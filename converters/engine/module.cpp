@@ -28,8 +28,8 @@ Enum named(const char* what, std::string_view name, const Names& names) {
 }
 
 Options options_of(int threads, std::optional<std::string_view> target, std::optional<std::string_view> precision,
-                   std::size_t max_memory) {
-  Options options{.threads = threads, .max_memory = max_memory};
+                   std::size_t max_memory, bool winograd) {
+  Options options{.threads = threads, .max_memory = max_memory, .winograd = winograd};
   if (target) options.target = named<Target>("target", *target, kTargetNames);
   if (precision) options.precision = named<Precision>("precision", *precision, kPrecisionNames);
   return options;
@@ -204,12 +204,12 @@ NB_MODULE(_engine, module) {
       .def(
           "__init__",
           [](Engine* self, const std::string& path, int threads, std::optional<std::string_view> target,
-             std::optional<std::string_view> precision, std::size_t max_memory) {
+             std::optional<std::string_view> precision, std::size_t max_memory, bool winograd) {
             const nb::gil_scoped_release release;
-            new (self) Engine(path, options_of(threads, target, precision, max_memory));
+            new (self) Engine(path, options_of(threads, target, precision, max_memory, winograd));
           },
           nb::arg("path"), nb::arg("threads"), nb::arg("target").none(), nb::arg("precision").none(),
-          nb::arg("max_memory"))
+          nb::arg("max_memory"), nb::arg("winograd"))
       .def("run", &Engine::run)
       .def("profile", [](Engine& self, const std::vector<Array>& arrays) { return steps_of(self.profile(arrays)); })
       .def("steps", [](Engine& self,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import coverslip
 from coverslip import Errc, reference
-from coverslip.ir import Graph
+from coverslip.ir import Graph, Node, Value
 
 Save = Callable[..., Path]
 Graphs = dict[str, Callable[..., Graph]]
@@ -164,6 +164,21 @@ def test_wrong_options_are_errors(save: Save, classifier_graph: Graph, options: 
     with pytest.raises(coverslip.Error) as caught:
         coverslip.load(save(classifier_graph), **options)
     assert caught.value.code is code
+
+
+def test_convolutions_that_round_more_can_be_turned_off(save: Save) -> None:
+    weights = np.random.default_rng(1).standard_normal((64, 64, 3, 3), np.float32) / 24
+    node = Node("Conv", "conv", ["x", "w"], ["y"], {"pads": [1, 1, 1, 1]})
+    graph = Graph(
+        nodes=[node],
+        inputs=[Value("x", "f32", (1, 64, 48, 48))],
+        outputs=[Value("y", "f32", (1, 64, 48, 48))],
+        constants={"w": weights},
+    )
+    path, x = save(graph), random(1, 64, 48, 48)
+    fast, plain = coverslip.load(path), coverslip.load(path, winograd=False)
+    assert "winograd" in fast.describe() and "winograd" not in plain.describe()
+    assert np.linalg.norm(fast(x) - plain(x)) < 1e-5 * np.linalg.norm(plain(x))
 
 
 def test_bad_files_are_errors(save: Save, classifier_graph: Graph, graphs: Graphs, tmp_path: Path) -> None:

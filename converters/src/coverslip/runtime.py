@@ -186,17 +186,22 @@ def load(
     target: str | None = None,
     precision: str | None = None,
     max_memory: int | None = None,
+    winograd: bool = True,
 ) -> Model:
     """Loads a `.slip` file and plans it for this machine.
 
     threads: 0 takes all that the machine grants. target: an instruction set such as "avx2", else the best.
     precision: of the arithmetic: "file", "float32", "bfloat16" or "int8". max_memory: a limit in bytes for packed
-    weights, values and scratch. Raises Error.
+    weights, values and scratch. winograd: faster convolutions that round more and need more memory for weights.
+    Raises Error.
     """
     for name, value in (("threads", threads), ("max_memory", max_memory or 0)):
         if not isinstance(value, int) or not 0 <= value < (1 << 31 if name == "threads" else 1 << 63):
             raise Error(Errc.BadInput, name, f"wants a whole number, at least 0, got {value!r}")
-    return Model(_engine.Engine(os.fsdecode(path), threads, _name(target), _name(precision), max_memory or 0))
+    engine = _engine.Engine(
+        os.fsdecode(path), threads, _name(target), _name(precision), max_memory or 0, bool(winograd)
+    )
+    return Model(engine)
 
 
 def _ports(described: Sequence[tuple[str, str, tuple[int | None, ...]]]) -> tuple[Port, ...]:
