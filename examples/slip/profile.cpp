@@ -49,18 +49,27 @@ std::string speed(double multiply_adds, double ms) {
 
 std::string share(double ms, double total) { return fixed(total > 0 ? 100 * ms / total : 0, 1); }
 
-// Operations a byte, and the shares of what the cores could compute and of what memory could carry.
-struct Roof {
-  std::string intensity, compute, bandwidth;
-};
+// What a row of either table ends with, and its title.
+constexpr std::string_view kFigures[] = {"ms",        "%",      "GFLOP/s",  //
+                                         "flop/byte", "% peak", "% memory", "predicted ms"};
 template <class T>
-Roof roof(const T& step, const Roofline& roofline) {
-  if (step.ms <= 0 || step.bytes == 0) return {};
+std::vector<std::string> with_figures(std::vector<std::string> cells, const T& step, double total,
+                                      const Roofline& roofline) {
   const auto bytes = static_cast<double>(step.bytes);
-  const bool computes = step.multiply_adds > 0;
-  return {computes ? fixed(2 * step.multiply_adds / bytes, 1) : "",
-          computes ? share(gflops(step.multiply_adds, step.ms), roofline.gflops) : "",
-          share(1e-6 * bytes / step.ms, roofline.gigabytes)};
+  const bool moves = step.ms > 0 && step.bytes > 0, computes = moves && step.multiply_adds > 0;
+  cells.push_back(fixed(step.ms, 4));
+  cells.push_back(share(step.ms, total));
+  cells.push_back(speed(step.multiply_adds, step.ms));
+  cells.push_back(computes ? fixed(2 * step.multiply_adds / bytes, 1) : "");
+  cells.push_back(computes ? share(gflops(step.multiply_adds, step.ms), roofline.gflops) : "");
+  cells.push_back(moves ? share(1e-6 * bytes / step.ms, roofline.gigabytes) : "");
+  cells.push_back(fixed(step.predicted_ms, 4));
+  return cells;
+}
+
+Table table_of(std::vector<Table::Column> columns) {
+  for (const std::string_view title : kFigures) columns.push_back({std::string(title), Table::Align::Right});
+  return Table(std::move(columns));
 }
 
 }  // namespace
@@ -85,39 +94,15 @@ std::vector<StepInfo> profile(Session& session, std::span<const Tensor> inputs, 
 }
 
 std::string profile_text(const std::vector<StepInfo>& steps, const Roofline& roofline) {
-  using enum Table::Align;
   const double total = total_of(steps);
-  Table each({{"step", Left},
-              {"kernel", Left},
-              {"layout", Left},
-              {"output", Left},
-              {"ms", Right},
-              {"%", Right},
-              {"GFLOP/s", Right},
-              {"flop/byte", Right},
-              {"% peak", Right},
-              {"% memory", Right},
-              {"predicted ms", Right}});
-  for (const StepInfo& step : steps) {
-    const Roof r = roof(step, roofline);
-    each.add({safe(step.node), safe(step.kernel), std::string(to_string(step.layout)), to_string(step.output),
-              fixed(step.ms, 4), share(step.ms, total), speed(step.multiply_adds, step.ms), r.intensity, r.compute,
-              r.bandwidth, fixed(step.predicted_ms, 4)});
-  }
-  Table sums({{"operator", Left},
-              {"steps", Right},
-              {"ms", Right},
-              {"%", Right},
-              {"GFLOP/s", Right},
-              {"flop/byte", Right},
-              {"% peak", Right},
-              {"% memory", Right},
-              {"predicted ms", Right}});
-  for (const Sum& sum : by_operator(steps)) {
-    const Roof r = roof(sum, roofline);
-    sums.add({safe(sum.op), std::to_string(sum.steps), fixed(sum.ms, 4), share(sum.ms, total),
-              speed(sum.multiply_adds, sum.ms), r.intensity, r.compute, r.bandwidth, fixed(sum.predicted_ms, 4)});
-  }
+  Table each = table_of({{"step"}, {"kernel"}, {"layout"}, {"output"}});
+  for (const StepInfo& step : steps)
+    each.add(
+        with_figures({safe(step.node), safe(step.kernel), std::string(to_string(step.layout)), to_string(step.output)},
+                     step, total, roofline));
+  Table sums = table_of({{"operator"}, {"steps", Table::Align::Right}});
+  for (const Sum& sum : by_operator(steps))
+    sums.add(with_figures({safe(sum.op), std::to_string(sum.steps)}, sum, total, roofline));
   return each.text() + "\n" + sums.text() + "\nthe peak: " + fixed(roofline.gflops, 1) +
          " GFLOP/s; memory: " + fixed(roofline.gigabytes, 1) +
          " GB/s, which what lies in a cache may exceed; predictions are for one core\n";
