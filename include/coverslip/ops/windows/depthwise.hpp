@@ -30,7 +30,7 @@ struct DepthwiseConv {
       const Dim each = block_channels(x), lanes = static_cast<Dim>(kernel.lanes);
       for (Dim c = box[1].begin; c < box[1].end; c += each) {
         work.channels = static_cast<std::size_t>(std::min(each, box[1].end - c));
-        work.x = x.as<float>(x.origin()) + (c - x.origin()[1]);
+        if (x.shape().elements() > 0) work.x = x.as<float>(x.origin()) + (c - x.origin()[1]);  // else all is padding
         work.y = y.as<float>(y.origin()) + (c - y.origin()[1]);
         if (init != nullptr) work.init = init->as<float>(init->origin()) + (c - init->origin()[1]);
         work.weights = weights + c / lanes * lanes * static_cast<Dim>(work.taps);
