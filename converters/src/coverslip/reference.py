@@ -18,6 +18,7 @@ from .attributes import integer, integers, label, real, text
 from .dtypes import NUMPY
 from .errors import Errc, Error
 from .ir import Graph, Node
+from .operators import ALPHAS
 from .reference_resize import PLAIN_COORDINATES, resize
 
 Arrays: TypeAlias = npt.NDArray[Any]
@@ -92,24 +93,9 @@ def activate(node: Node, y: Arrays) -> Arrays:
     kind = text(node, "activation", "")
     if not kind:
         return y
-    alpha, beta = real(node, "activation_alpha", 0.0), real(node, "activation_beta", 0.0)
-    plain: dict[str, Callable[[], Arrays]] = {
-        "Relu": lambda: np.maximum(y, 0),
-        "LeakyRelu": lambda: np.where(y < 0, alpha * y, y),
-        "Clip": lambda: np.minimum(np.maximum(y, alpha), beta),
-        "Sigmoid": lambda: sigmoid(y),
-        "HardSigmoid": lambda: np.clip(alpha * y + beta, 0, 1),
-        "Elu": lambda: np.where(y < 0, alpha * np.expm1(np.minimum(y, 0)), y),
-        "HardSwish": lambda: y * np.clip(y / 6 + 0.5, 0, 1),
-        "Tanh": lambda: np.tanh(y),
-        "Mish": lambda: y * np.tanh(np.logaddexp(y, 0)),
-        "Gelu": lambda: y * np.vectorize(math.erfc)(-y * math.sqrt(0.5)).astype(y.dtype) / 2,
-        "GeluTanh": lambda: y / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y**3))),
-        "Swish": lambda: y * sigmoid(alpha * y),
-    }
-    if kind not in plain:
+    if kind not in _ACTIVATIONS:
         raise Error(Errc.BadModel, label(node), f"unknown activation '{kind}'")
-    return plain[kind]()
+    return _ACTIVATIONS[kind](y, real(node, "activation_alpha", 0.0), real(node, "activation_beta", 0.0))
 
 
 def sigmoid(x: Arrays) -> Arrays:
@@ -324,6 +310,21 @@ def _concat(node: Node, inputs: Inputs) -> Arrays:
     return result
 
 
+_ACTIVATIONS: dict[str, Callable[[Arrays, float, float], Arrays]] = {
+    "Relu": lambda y, _a, _b: np.maximum(y, 0),
+    "LeakyRelu": lambda y, alpha, _: np.where(y < 0, alpha * y, y),
+    "Clip": lambda y, alpha, beta: np.minimum(np.maximum(y, alpha), beta),
+    "Sigmoid": lambda y, _a, _b: sigmoid(y),
+    "HardSigmoid": lambda y, alpha, beta: np.clip(alpha * y + beta, 0, 1),
+    "Elu": lambda y, alpha, _: np.where(y < 0, alpha * np.expm1(np.minimum(y, 0)), y),
+    "HardSwish": lambda y, _a, _b: y * np.clip(y / 6 + 0.5, 0, 1),
+    "Tanh": lambda y, _a, _b: np.tanh(y),
+    "Mish": lambda y, _a, _b: y * np.tanh(np.logaddexp(y, 0)),
+    "Gelu": lambda y, _a, _b: y * np.vectorize(math.erfc)(-y * math.sqrt(0.5)).astype(y.dtype) / 2,
+    "GeluTanh": lambda y, _a, _b: y / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y**3))),
+    "Swish": lambda y, alpha, _: y * sigmoid(alpha * y),
+}
+
 _OPERATORS: dict[str, Callable[[Node, Inputs], Arrays]] = {
     "Add": lambda _, x: np.asarray(need(x, 0) + need(x, 1)),
     "AveragePool": _average_pool,
@@ -338,9 +339,9 @@ _OPERATORS: dict[str, Callable[[Node, Inputs], Arrays]] = {
     "Flatten": _flatten,
     "Gemm": _gemm,
     "GlobalAveragePool": lambda _, x: need(x, 0).mean(axis=tuple(range(2, need(x, 0).ndim)), keepdims=True),
-    "HardSigmoid": lambda n, x: np.clip(real(n, "alpha", 0.2) * need(x, 0) + real(n, "beta", 0.5), 0, 1),
+    "HardSigmoid": lambda n, x: _ACTIVATIONS[n.op](need(x, 0), real(n, "alpha", 0.2), real(n, "beta", 0.5)),
     "Identity": lambda _, x: need(x, 0),
-    "LeakyRelu": lambda n, x: np.where(need(x, 0) < 0, real(n, "alpha", 0.01) * need(x, 0), need(x, 0)),
+    "LeakyRelu": lambda n, x: _ACTIVATIONS[n.op](need(x, 0), real(n, "alpha", ALPHAS[n.op]), 0.0),
     "MatMul": lambda _, x: _residual(x, 3, _residual(x, 2, np.asarray(need(x, 0) @ need(x, 1)))),
     "MatMulInteger": quantized.matmul_integer,
     "MaxPool": _max_pool,
@@ -349,10 +350,10 @@ _OPERATORS: dict[str, Callable[[Node, Inputs], Arrays]] = {
     "QLinearConv": partial(quantized.qlinear_conv, _conv),
     "QLinearMatMul": quantized.qlinear_matmul,
     "QuantizeLinear": quantized.quantize_linear,
-    "Relu": lambda _, x: np.maximum(need(x, 0), 0),
+    "Relu": lambda n, x: _ACTIVATIONS[n.op](need(x, 0), 0.0, 0.0),
     "Reshape": _reshape,
     "Resize": lambda n, x: resize(n, need(x, 0), optional(x, 2), optional(x, 3)),
-    "Sigmoid": lambda _, x: sigmoid(need(x, 0)),
+    "Sigmoid": lambda n, x: _ACTIVATIONS[n.op](need(x, 0), 0.0, 0.0),
     "Slice": _slice,
     "Softmax": _softmax,
     "Transpose": _transpose,
