@@ -1,4 +1,4 @@
-// Convolutions whose weights or bias are computed by the network: each box packs them for itself, in scratch.
+// Weights of convolutions: packed once where they are constant, else by each box for itself, in scratch.
 #pragma once
 #include "coverslip/ops/copy.hpp"
 #include "coverslip/ops/cost.hpp"
@@ -11,6 +11,21 @@ using FillWeights = std::function<void(const float* weights, float* packed)>;
 // The run of a step, apart from its packed operands; the bias may be null.
 using RunPacked =
     std::function<void(Inputs, Outputs, const float* weights, const float* bias, const Box&, std::byte* scratch)>;
+
+// `floats`: of the packed weights.
+inline Form weights_form(std::string packing, Dim floats, FillWeights fill) {
+  return {.packing = std::move(packing), .pack = [floats, fill = std::move(fill)](const Tensor& weights) {
+            const TensorType type{DType::f32, {floats}};
+            Tensor packed(type, allocate(type.bytes()));
+            fill(weights.values<float>().data(), packed.values<float>().data());
+            return packed;
+          }};
+}
+
+// Input 3, if the node has it.
+inline const View* residual_of(Inputs from) {
+  return from.size() > 3 && from[3].shape().rank() > 0 ? &from[3] : nullptr;
+}
 
 // Inputs 1 and 2 are packed constants.
 inline auto run_with_packed(RunPacked run) {

@@ -12,7 +12,7 @@
 #include "coverslip/ops/windows/indirect.hpp"
 #include "coverslip/ops/windows/planar_conv.hpp"
 #include "coverslip/ops/windows/window.hpp"
-#include "coverslip/ops/windows/winograd.hpp"
+#include "coverslip/ops/windows/winograd_steps.hpp"
 
 namespace coverslip::inline v0::ops {
 
@@ -125,16 +125,6 @@ inline FillWeights conv_weights(const Panels& panels, Dim taps) {
   return [panels, source](const float* weights, float* packed) { panels.fill(weights, packed, source); };
 }
 
-// `floats`: of the packed weights.
-inline Form weights_form(std::string packing, Dim floats, FillWeights fill) {
-  return {.packing = std::move(packing), .pack = [floats, fill = std::move(fill)](const Tensor& weights) {
-            const TensorType type{DType::f32, {floats}};
-            Tensor packed(type, allocate(type.bytes()));
-            fill(weights.values<float>().data(), packed.values<float>().data());
-            return packed;
-          }};
-}
-
 // Best cut first: rows of the map, or channels where most of the bytes are weights.
 inline std::vector<Cut> conv_cuts(const Types& in, const Shape& y, Dim channel_multiple) {
   std::vector<Cut> cuts{{0}};
@@ -169,84 +159,6 @@ inline IndirectConv conv_indirect(const Node& node, const Types& in, const Kerne
 
 inline constexpr double kNanosecondsPerPointer = 0.7;
 
-// None where the windows are not Winograd's: 3 taps, stride 1, dense, on two or three axes.
-inline std::optional<WinogradConv> conv_winograd(const Node& node, const Types& in, const Shape& y,
-                                                 const WinogradTileF32& tile, const KernelTable& kernels) {
-  const std::size_t rank = y.rank();
-  if (rank < 4 || rank > 5 || (rank == 5) != (tile.outputs[0] > 1) || groups_of(node) != 1 || in[1].shape[1] == 0)
-    return {};
-  WinogradConv conv{.spatial = rank - 2,
-                    .channels = in[0].shape[1],
-                    .outputs = y[1],
-                    .kernels = kernels.winograd_f32,
-                    .tile = tile,
-                    .epilogue = epilogue_of(node)};
-  const auto windows = conv_windows(node, in);
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    if (windows[i].taps != 3 || windows[i].stride != 1 || windows[i].dilation != 1) return {};
-    const std::size_t axis = i + 5 - rank;
-    conv.axes[axis] = {.tile = static_cast<Dim>(tile.outputs[axis]),
-                       .points = static_cast<Dim>(winograd_points(tile.outputs[axis])),
-                       .before = windows[i].before,
-                       .inputs = in[0].shape[i + 2],
-                       .outputs = y[i + 2]};
-  }
-  return conv;
-}
-
-// Rates, in bytes a nanosecond: of weights from memory and once more, of points that are made and that are read.
-inline double winograd_nanoseconds(const WinogradConv& conv, Dim samples, const KernelTable& kernels) {
-  constexpr double kFirst = 8, kAgain = 20, kMade = 44, kRead = 26, kLeastRows = 4;
-  const auto tiles = static_cast<double>(samples * conv.tiles()), lanes = static_cast<double>(conv.lanes());
-  const auto padded = static_cast<double>(conv.padded()), weights = static_cast<double>(conv.weight_floats());
-  const double inputs = std::ceil(static_cast<double>(conv.channels) / lanes) * lanes;
-  const double passes = std::ceil(tiles / static_cast<double>(conv.block_tiles(samples)));
-  const double product = weights * std::max(tiles, kLeastRows) / multiply_adds_per_nanosecond(kernels);
-  const double stream = 4 * weights * (1 / kFirst + (passes - 1) / kAgain);
-  const double points = 4 * tiles * static_cast<double>(conv.points());
-  return 50 + std::max(product, stream) + std::min(product, stream) / 2 +
-         points * (inputs * static_cast<double>(conv.spatial) / kMade + padded / kRead);
-}
-
-// Both transforms, a product for each channel, bias, residual, the reference, and eight for an exponential.
-inline double winograd_tolerance(const WinogradConv& conv) {
-  return (static_cast<double>(conv.channels) + 4 + WinogradTransforms(conv.tile.outputs).roundings +
-          (conv.epilogue.activation != Activation::None ? 8 : 0)) *
-         0x1p-24;
-}
-
-inline std::vector<Step> plan_winograd(const Node& node, const Types& in, const Shape& y, const Step& direct,
-                                       const PlanContext& context) {
-  std::vector<Step> steps;
-  for (const WinogradTileF32& tile : context.kernels.winograd_f32.tiles) {
-    const std::optional<WinogradConv> conv = conv_winograd(node, in, y, tile, context.kernels);
-    if (!conv) continue;
-    const Dim samples = y[0];
-    Step step = direct;
-    step.kernel = "winograd";
-    for (const std::size_t outputs : tile.outputs)
-      if (outputs > 1) step.kernel += "_" + std::to_string(outputs);
-    const FillWeights fill = [conv = *conv](const float* weights, float* packed) { conv.pack(weights, packed); };
-    step.inputs[1] = weights_form(step.kernel + ", panels of " + std::to_string(conv->columns()) + ", vectors of " +
-                                      std::to_string(conv->lanes()),
-                                  conv->weight_floats(), fill);
-    step.cuts = conv_cuts(in, y, conv->columns());
-    for (Cut& cut : step.cuts)
-      if (cut.axis >= 2) cut.multiple = conv->axes[cut.axis + 5 - y.rank() - 2].tile;
-    step.scratch_bytes = conv->scratch_bytes(samples);
-    step.nanoseconds = winograd_nanoseconds(*conv, samples, context.kernels);
-    step.tolerance = winograd_tolerance(*conv);
-    step.magnitudes = [conv = *conv, node](Inputs from, Outputs to) { winograd_magnitudes(conv, node, from, to); };
-    step.run = run_with_packed([conv = *conv, samples](Inputs from, Outputs to, const float* weights, const float* bias,
-                                                       const Box& box, std::byte* scratch) {
-      const bool has_residual = from.size() > 3 && from[3].shape().rank() > 0;
-      conv.run(from[0], weights, bias, has_residual ? &from[3] : nullptr, to[0], box, scratch, samples);
-    });
-    steps.push_back(std::move(step));
-  }
-  return steps;
-}
-
 inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
   if (in[0].dtype != DType::f32) return {};
   const IndirectConv conv = conv_indirect(node, in, context.kernels);
@@ -257,8 +169,7 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
   const FillWeights fill = conv_weights(conv.panels, conv.taps());
   const RunPacked run = [conv](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
                                std::byte* scratch) {
-    const bool has_residual = from.size() > 3 && from[3].shape().rank() > 0;
-    conv.run(from[0], weights, bias, has_residual ? &from[3] : nullptr, to[0], box, scratch);
+    conv.run(from[0], weights, bias, residual_of(from), to[0], box, scratch);
   };
   // Of finding rows; a depthwise kernel's own time has it.
   const double pointers =
@@ -280,9 +191,10 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
   if (node.has(3)) step.in_place = 3;
   if (constants[1] != nullptr && (!node.has(2) || constants[2] != nullptr)) {
     std::vector<Step> steps{step};
-    add_planar_convs(steps, node, in, y, conv_windows(node, in), context.kernels);
-    add_few_outputs(steps, node, in, y, conv_windows(node, in), context.kernels);
-    if (context.winograd) std::ranges::move(plan_winograd(node, in, y, step, context), std::back_inserter(steps));
+    const auto windows = conv_windows(node, in);
+    add_planar_convs(steps, node, in, y, windows, context.kernels);
+    add_few_outputs(steps, node, in, y, windows, context.kernels);
+    if (context.winograd) add_winograd(steps, node, in, y, windows, context.kernels);
     return steps;
   }
   return {with_computed_weights(std::move(step), node, in, conv.panels, conv.panels.floats(), fill, run, conv_needed)};

@@ -18,11 +18,9 @@ inline void add_few_outputs(std::vector<Step>& steps, const Node& node, const Ty
   if (w[1] != x[1] || w[0] > kMostOutputs || node.has(3) || !std::ranges::all_of(windows, is_point)) return;
   Step step = steps.front();
   step.kernel = "conv_few_outputs";
-  step.inputs[1] = {.packing = "row-major", .pack = [](const Tensor& weights) {
-                      Tensor packed({DType::f32, {weights.shape().elements()}});
-                      std::ranges::copy(weights.values<float>(), packed.values<float>().begin());
-                      return packed;
-                    }};
+  const Dim floats = w.elements();
+  step.inputs[1] = weights_form(
+      "row-major", floats, [floats](const float* weights, float* packed) { std::copy_n(weights, floats, packed); });
   if (in.size() > 2) step.inputs[2] = {};
   step.outputs = {Layout::Planar};
   step.cuts = {{0}};

@@ -312,13 +312,10 @@ inline void add_planar_convs(std::vector<Step>& steps, const Node& node, const T
     Step step = steps.front();
     step.kernel = planar ? "conv_planar" : "conv_from_planar";
     step.inputs[0] = {};
-    step.inputs[1] = {
-        .packing = (planar ? "planar conv, tiles of " : "conv from planar, panels of ") + std::to_string(conv.most()),
-        .pack = [conv](const Tensor& weights) {
-          Tensor packed({DType::f32, {conv.floats()}});
-          conv.pack(weights.values<float>().data(), packed.values<float>().data());
-          return packed;
-        }};
+    const FillWeights fill = [conv](const float* weights, float* packed) { conv.pack(weights, packed); };
+    step.inputs[1] =
+        weights_form((planar ? "planar conv, tiles of " : "conv from planar, panels of ") + std::to_string(conv.most()),
+                     conv.floats(), fill);
     for (std::size_t i = 2; i < in.size(); ++i) step.inputs[i] = {};
     if (!planar && node.has(2)) step.inputs[2] = bias_form({.columns = w[0], .width = conv.most()});
     step.outputs = {layout};
@@ -331,8 +328,7 @@ inline void add_planar_convs(std::vector<Step>& steps, const Node& node, const T
                        step.multiply_adds * conv.slowdown(kernels) / multiply_adds_per_nanosecond(kernels);
     step.run = run_with_packed(
         [conv](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box, std::byte* scratch) {
-          const bool has_residual = from.size() > 3 && from[3].shape().rank() > 0;
-          conv.run(from[0], weights, bias, has_residual ? &from[3] : nullptr, to[0], box, scratch);
+          conv.run(from[0], weights, bias, residual_of(from), to[0], box, scratch);
         });
     steps.push_back(std::move(step));
   }
