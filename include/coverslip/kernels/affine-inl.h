@@ -84,12 +84,12 @@ inline void AffineByPieces(const float* x, float* y, const Rows& rows, const Aff
 
 inline void Affine(const float* x, float* y, const Rows& rows, const AffineParameters& parameters,
                    const Epilogue& epilogue) {
-  if (epilogue.activation > Activation::HardSigmoid) return AffineByPieces(x, y, rows, parameters, epilogue);
-  WithActivation(epilogue.activation, [&](auto activation) HWY_ATTR {
+  const bool done = WithActivation(epilogue.activation, [&](auto activation) HWY_ATTR {
     const Epilogue fixed{activation(), epilogue.alpha, epilogue.beta};
     if (parameters.single) return AffineByRow(x, y, rows, parameters, fixed);
     AffineByColumn(x, y, rows, parameters, fixed);
   });
+  if (!done) AffineByPieces(x, y, rows, parameters, epilogue);
 }
 
 inline constexpr AffineKernels kAffine{.run = Affine};

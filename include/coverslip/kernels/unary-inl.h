@@ -15,17 +15,18 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Calls f(activation) with the activation as a constant, so that a loop has no branch in it; with None for what is not
-// worth a copy of the loop.
+// Calls f(activation) with the activation as a constant, so that a loop has no branch in it. False, and no call, for
+// what is not worth a copy of the loop.
 template <class F>
-HWY_INLINE void WithActivation(Activation activation, const F& f) {
+HWY_INLINE bool WithActivation(Activation activation, const F& f) {
   switch (activation) {
-    case Activation::Relu: return f(std::integral_constant<Activation, Activation::Relu>());
-    case Activation::LeakyRelu: return f(std::integral_constant<Activation, Activation::LeakyRelu>());
-    case Activation::Clip: return f(std::integral_constant<Activation, Activation::Clip>());
-    case Activation::Sigmoid: return f(std::integral_constant<Activation, Activation::Sigmoid>());
-    case Activation::HardSigmoid: return f(std::integral_constant<Activation, Activation::HardSigmoid>());
-    default: return f(std::integral_constant<Activation, Activation::None>());
+    case Activation::None: f(std::integral_constant<Activation, Activation::None>()); return true;
+    case Activation::Relu: f(std::integral_constant<Activation, Activation::Relu>()); return true;
+    case Activation::LeakyRelu: f(std::integral_constant<Activation, Activation::LeakyRelu>()); return true;
+    case Activation::Clip: f(std::integral_constant<Activation, Activation::Clip>()); return true;
+    case Activation::Sigmoid: f(std::integral_constant<Activation, Activation::Sigmoid>()); return true;
+    case Activation::HardSigmoid: f(std::integral_constant<Activation, Activation::HardSigmoid>()); return true;
+    default: return false;
   }
 }
 
