@@ -1,157 +1,136 @@
-// Times of every candidate of every operator on every target, from the operators' own cases, and their share of the
-// peak.
+// Times of every way in which every target does the samples of operators, beside what the core can do and what the
+// planner predicts.
 #include <benchmark/benchmark.h>
 
-#include "coverslip/ops/registry.hpp"
-#include "coverslip/ops/shapes/identity.hpp"
+#include "layers.hpp"
 #include "measure.hpp"
+#include "trial.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 namespace {
 
-// The times of one call, and of the peak beside it: a clock that changes its frequency changes both.
+struct Work {
+  double multiply_adds = 0, bytes = 0;
+  std::size_t memory = 0;  // that it touches
+  double predicted = 0;    // nanoseconds; 0: not predicted
+};
+
+// The median time of one call. The peak is measured beside each sample: a clock that changes its frequency changes
+// both.
 template <class F>
-void measure(benchmark::State& state, const KernelTable& kernels, double multiply_adds, F& call) {
+void measure(benchmark::State& state, const KernelTable& kernels, const Work& work, F& call) {
+  constexpr double kSeconds = 0.03;
+  constexpr std::size_t kLeast = 3, kMost = 25;
+  const double most_bytes = bandwidth(work.memory);
   call();
   const double once = std::max(seconds_of(call), 1e-8);
   const auto calls = static_cast<int>(std::clamp(1e-3 / once, 1.0, 1e4));
-  std::vector<double> rates, shares;
+  std::vector<double> times, shares;
   for (auto _ : state) {
-    const double most = peak(kernels);
-    const double seconds = seconds_of([&] {
-                             for (int i = 0; i < calls; ++i) call();
-                           }) /
-                           calls;
-    state.SetIterationTime(seconds);
-    rates.push_back(multiply_adds / seconds);
-    shares.push_back(multiply_adds / seconds / most);
+    const double end = cpu_seconds() + kSeconds;
+    while (times.size() < kLeast || (times.size() < kMost && cpu_seconds() < end)) {
+      const double most = peak(kernels);
+      times.push_back(seconds_of([&] {
+                        for (int i = 0; i < calls; ++i) call();
+                      }) /
+                      calls);
+      shares.push_back(work.multiply_adds / times.back() / most);
+    }
+    state.SetIterationTime(median(times));
   }
-  if (multiply_adds == 0) return;
-  state.counters["GFLOP/s"] = 2e-9 * median(rates);
-  state.counters["percent_of_peak"] = 100 * median(shares);
+  const double seconds = median(times);
+  if (work.multiply_adds > 0) {
+    state.counters["GFLOP/s"] = 2e-9 * work.multiply_adds / seconds;
+    state.counters["percent_of_peak"] = 100 * median(shares);
+  }
+  state.counters["GB/s"] = 1e-9 * work.bytes / seconds;
+  state.counters["percent_of_bandwidth"] = 100 * work.bytes / seconds / most_bytes;
+  if (work.predicted > 0) state.counters["predicted_over_measured"] = 1e-9 * work.predicted / seconds;
 }
 
-// One case, planned; its numbers are made when it is to run.
-class Run {
- public:
-  Run(const OpDef& op, const Case& c, const KernelTable& kernels) : operands_(c.operands) {
-    node_.op = c.op;
-    node_.name = "bench";
-    node_.attributes = c.attributes;
-    Types types;
-    std::vector<const Tensor*> constants;
-    for (const Operand& operand : operands_) {
-      node_.inputs.push_back(operand.kind == Operand::Kind::Absent ? kNoValue : node_.inputs.size());
-      types.push_back(operand.type);
-      values_.push_back(operand.value ? *operand.value : Tensor(operand.type, nullptr));
-    }
-    for (std::size_t i = 0; i < values_.size(); ++i)
-      constants.push_back(operands_[i].kind == Operand::Kind::Constant ? &values_[i] : nullptr);
-    outputs_of_ = op.infer(node_, types, constants);
-    steps_ = op.plan(node_, types, constants, {kernels});
-  }
-  const std::vector<Step>& steps() const { return steps_; }
+std::string word(const char* key, const Attribute& value) {
+  if (const std::string* text = std::get_if<std::string>(&value)) return *text;
+  if (const Dim* number = std::get_if<Dim>(&value))
+    return *number == 1 && key == std::string_view("group") ? "" : key + std::to_string(*number);
+  const auto* list = std::get_if<std::vector<Dim>>(&value);
+  if (list == nullptr || list->empty()) return "";
+  if (std::ranges::count(*list, 1) == std::ssize(*list)) return "";
+  if (std::ranges::count(*list, list->front()) == std::ssize(*list)) return word(key, list->front());
+  std::string numbers;
+  for (const Dim d : *list) numbers += (numbers.empty() ? "" : ",") + std::to_string(d);
+  return key + numbers;
+}
 
-  void prepare(std::size_t candidate) {
-    step_ = &steps_[candidate];
-    for (std::size_t i = 0; i < values_.size(); ++i) prepare_input(i);
-    for (std::size_t i = 0; i < outputs_of_.size(); ++i) {
-      memory_.push_back(allocate(outputs_of_[i].bytes()));
-      outputs_.emplace_back(memory_.back().get(), outputs_of_[i].dtype, step_->outputs.at(i),
-                            Box(outputs_of_[i].shape));
-    }
-    scratch_ = allocate(step_->scratch_bytes);
-    box_ = Box(outputs_of_[0].shape);
-  }
-  void operator()() { step_->run(inputs_, outputs_, box_, scratch_.get()); }
-
- private:
-  static Tensor numbers(const TensorType& type) {
-    Tensor tensor(type);
-    if (type.dtype == DType::f32) {
-      float x = 0.3f;
-      for (float& y : tensor.values<float>()) y = x += x > 0.5f ? -0.93f : 0.37f;
-    }
-    return tensor;
-  }
-  void prepare_input(std::size_t i) {
-    const Operand& operand = operands_[i];
-    if (operand.kind == Operand::Kind::Absent) {
-      inputs_.emplace_back();
-      return;
-    }
-    if (!operand.value) values_[i] = numbers(operand.type);
-    if (step_->inputs[i].pack) {
-      values_[i] = step_->inputs[i].pack(values_[i]);
-      inputs_.push_back(values_[i].view());
-    } else {
-      memory_.push_back(allocate(operand.type.bytes()));
-      const Layout layout = step_->inputs[i].layout;
-      View view(memory_.back().get(), operand.type.dtype, layout, Box(operand.type.shape));
-      const std::array<View, 1> from{values_[i].view()};
-      ops::copy_step(operand.type, Layout::Planar, layout).run(from, {&view, 1}, view.held(), nullptr);
-      inputs_.push_back(view);
-    }
-  }
-
-  std::vector<Operand> operands_;
-  Node node_;
-  std::vector<Tensor> values_;
-  Types outputs_of_;
-  std::vector<Step> steps_;
-  const Step* step_ = nullptr;
-  std::vector<Bytes> memory_;
-  std::vector<View> inputs_, outputs_;
-  Bytes scratch_;
-  Box box_;
-};
-
+// Shapes of the operands, and attributes that tell samples apart; lists of ones do not.
 std::string words(const Case& c) {
   std::string text;
+  const auto add = [&](const std::string& next) { text += (text.empty() || next.empty() ? "" : "_") + next; };
   for (const Operand& operand : c.operands)
-    if (operand.kind != Operand::Kind::Absent) text += (text.empty() ? "" : "_") + to_string(operand.type.shape);
-  for (const char* key : {"strides", "group"})
-    if (const auto it = c.attributes.find(key); it != c.attributes.end()) {
-      if (const Dim* number = std::get_if<Dim>(&it->second)) text += std::string("_") + key + std::to_string(*number);
-      if (const auto* list = std::get_if<std::vector<Dim>>(&it->second))
-        text += std::string("_") + key + std::to_string((*list)[0]);
-    }
+    if (operand.kind != Operand::Kind::Absent) add(to_string(operand.type.shape));
+  for (const auto& [attribute, key] : {std::pair{"kernel_shape", "window"},
+                                       {"strides", "stride"},
+                                       {"dilations", "dilation"},
+                                       {"group", "group"},
+                                       {"axis", "axis"},
+                                       {"axes", "axes"},
+                                       {"perm", "perm"},
+                                       {"mode", ""},
+                                       {"activation", ""}})
+    if (const auto it = c.attributes.find(attribute); it != c.attributes.end()) add(word(key, it->second));
   return text;
 }
 
-void add(const std::string& name, const OpDef& op, const Case& c, const KernelTable& kernels, std::size_t candidate) {
-  benchmark::RegisterBenchmark(name.c_str(),
-                               [&op, c, &kernels, candidate](benchmark::State& state) {
-                                 Run run(op, c, kernels);
-                                 run.prepare(candidate);
-                                 measure(state, kernels, run.steps()[candidate].multiply_adds, run);
-                               })
-      ->UseManualTime()
-      ->Unit(benchmark::kMicrosecond)
-      ->Iterations(25);
+template <class F>
+void add(const std::string& name, const F& run) {
+  benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Unit(benchmark::kMicrosecond)->Iterations(1);
 }
 
-// "op/target/case/kernel", and "gemm/target/N" for a square product with packed weights.
+void run_way(benchmark::State& state, const Case& sample, const KernelTable& kernels, std::size_t which) {
+  Trial trial(sample, kernels);
+  const Way& way = trial.ways()[which];
+  trial.prepare(way);
+  measure(state, kernels, {way.multiply_adds, static_cast<double>(trial.bytes()), trial.memory(), way.nanoseconds},
+          trial);
+}
+
+void run_pack(benchmark::State& state, const Case& sample, const KernelTable& kernels, std::size_t which) {
+  const Trial trial(sample, kernels);
+  const auto [constant, form] = trial.packed_input(trial.ways()[which]);
+  const Tensor numbers = some_numbers(constant->type());
+  std::size_t bytes = numbers.type().bytes() + form->pack(numbers).type().bytes();
+  const auto call = [&, pack = &form->pack] { benchmark::DoNotOptimize((*pack)(numbers).data()); };
+  measure(state, kernels, {0, static_cast<double>(bytes), bytes, 0}, call);
+}
+
+// "group/target/case/kernel"; the group is the operator, or what `group` says.
+void add_ways(const Case& sample, const KernelTable& kernels, const std::string& group) {
+  const std::string middle = std::string("/") + kernels.name + "/" + words(sample) + "/";
+  const Trial trial(sample, kernels);
+  for (std::size_t i = 0; i < trial.ways().size(); ++i) {
+    const Way& way = trial.ways()[i];
+    add(group + middle + way.kernel,
+        [sample, &kernels, i](benchmark::State& state) { run_way(state, sample, kernels, i); });
+    if (trial.packed_input(way).constant != nullptr)
+      add("pack" + middle + way.kernel,
+          [sample, &kernels, i](benchmark::State& state) { run_pack(state, sample, kernels, i); });
+  }
+}
+
+// Square products, the samples of the operators themselves, and those of layers.hpp.
 void add_all(const KernelTable& kernels) {
-  const std::string target = kernels.name;
-  benchmark::RegisterBenchmark(("peak/" + target).c_str(), [&kernels](benchmark::State& state) {
+  benchmark::RegisterBenchmark((std::string("peak/") + kernels.name).c_str(), [&kernels](benchmark::State& state) {
     std::vector<double> rates;
     for (auto _ : state) rates.push_back(peak(kernels));
     state.counters["GFLOP/s"] = 2e-9 * median(rates);
   })->Iterations(100);
-  for (const Dim n : {512, 768, 1024})
-    add("gemm/" + target + "/" + std::to_string(n), *find_op("MatMul"), {"MatMul", {}, {data({n, n}), weights({n, n})}},
-        kernels, 0);
+  for (const Dim n : {512, 768, 1024}) add_ways({"MatMul", {}, {data({n, n}), weights({n, n})}}, kernels, "gemm");
   for_each_op([&](const OpDef& op) {
-    if (op.cases == nullptr || op.plan == nullptr) return;
-    for (const Case& c : op.cases()) {
-      if (!c.bench || c.op != op.name) continue;
-      const std::string name = std::string(op.name) + "/" + target + "/" + words(c);
-      const Run run(op, c, kernels);
-      for (std::size_t i = 0; i < run.steps().size(); ++i) add(name + "/" + run.steps()[i].kernel, op, c, kernels, i);
-    }
+    if (op.cases == nullptr) return;
+    for (const Case& sample : op.cases())
+      if (sample.bench && sample.op == op.name && !is_internal(op)) add_ways(sample, kernels, sample.op);
   });
+  for (const Case& sample : layers()) add_ways(sample, kernels, sample.op);
 }
 
 }  // namespace

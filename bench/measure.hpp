@@ -1,11 +1,15 @@
-// Times of this thread, and the peak that the benchmarks compare with.
+// Times of this thread, and what the core can do at most: the measures that the benchmarks compare with.
 #pragma once
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <ctime>
+#include <map>
 #include <vector>
 
+#include "coverslip/core/tensor.hpp"
 #include "coverslip/kernels/table.hpp"
 
 namespace coverslip {
@@ -35,6 +39,31 @@ inline double peak(const KernelTable& kernels) {
   const std::size_t rounds = 1500 * kernels.f32_lanes;
   return static_cast<double>(rounds * kernels.peak.multiply_adds_per_round) /
          seconds_of([&] { benchmark::DoNotOptimize(kernels.peak.multiply_adds(rounds)); });
+}
+
+// Bytes per second, read and written, of copying one half of so much memory to the other, again and again: what the
+// cache that holds it all can give, or the memory. Measured once for sizes that are about the same.
+inline double bandwidth(std::size_t memory) {
+  static std::map<std::size_t, double> known;
+  const std::size_t quarter = std::bit_floor(std::clamp<std::size_t>(memory, 1 << 13, 1 << 28)) / 4;
+  const std::size_t half = (memory / quarter + 1) * quarter / 2;
+  const auto [it, is_new] = known.try_emplace(half, 0.0);
+  if (is_new) {
+    const Bytes from = allocate(half), to = allocate(half);
+    std::memset(from.get(), 1, half);
+    const std::size_t times = std::max<std::size_t>(1, (std::size_t{1} << 24) / half);
+    for (int sample = 0; sample < 6; ++sample) {  // the first warms up
+      const double seconds = seconds_of([&] {
+        for (std::size_t i = 0; i < times; ++i) {
+          std::memcpy(to.get(), from.get(), half);
+          benchmark::DoNotOptimize(to.get());
+          benchmark::ClobberMemory();
+        }
+      });
+      it->second = std::max(it->second, 2.0 * static_cast<double>(half * times) / seconds);
+    }
+  }
+  return it->second;
 }
 
 }  // namespace v0
