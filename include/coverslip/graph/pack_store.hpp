@@ -1,5 +1,6 @@
 // Constants packed as kernels want them: each once, then shared by all plans and Sessions of a Model.
 #pragma once
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -43,8 +44,9 @@ class PackStore {
       made[i] = missing[i]->pack(*missing[i]->constant);
       if (packed_from_) packed_from_(*missing[i]->constant);
     };
+    std::atomic<std::size_t> next = 0;  // in the order in which they are wanted, however `each` goes
     if (each && missing.size() > 1)
-      each(missing.size(), pack);
+      each(missing.size(), [&](std::size_t) { pack(next++); });
     else
       for (std::size_t i = 0; i < missing.size(); ++i) pack(i);
     for (std::size_t i = 0; i < missing.size(); ++i)

@@ -2,6 +2,7 @@
 #pragma once
 #include "coverslip/graph/pack_store.hpp"
 #include "coverslip/plan/choice.hpp"
+#include "coverslip/plan/widening.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -10,12 +11,12 @@ class Lowering {
  public:
   // `each`: how constants are packed.
   Lowering(Plan typed, const std::vector<OpenNode>& nodes, const Choice& choice, PackStore& packs,
-           const ForEach& each = {})
-      : plan_(std::move(typed)), packs_(packs) {
+           const HalfKernels& kernels, const ForEach& each = {})
+      : plan_(std::move(typed)), packs_(packs), wide_(kernels) {
     packs_.add(packings(nodes, choice), each);
     for (std::size_t n = 0; n < nodes.size(); ++n) lower(nodes[n], choice.of(n));
     for (ValueId& v : plan_.outputs) {
-      v = in_layout(v, Layout::Planar);
+      v = in_form(v, {});
       if (plan_.values[v].home != Home::Arena) v = copy(v, Layout::Planar);  // the caller gets a tensor of its own
       plan_.values[v].home = Home::Output;
     }
@@ -24,23 +25,28 @@ class Lowering {
 
  private:
   // Those of the graph's constants; what planning worked out is packed with the plan.
-  std::vector<Packing> packings(const std::vector<OpenNode>& nodes, const Choice& choice) const {
+  std::vector<Packing> packings(const std::vector<OpenNode>& nodes, const Choice& choice) {
     std::vector<Packing> all;
     for (std::size_t n = 0; n < nodes.size(); ++n)
       for (std::size_t i = 0; i < nodes[n].node.inputs.size(); ++i) {
         if (!nodes[n].node.has(i)) continue;
         const PlannedValue& value = plan_.values[nodes[n].node.inputs[i]];
         if (value.constant == nullptr || value.folded) continue;
-        if (auto packing = packing_of(*value.constant, choice.of(n).inputs.at(i))) all.push_back(*std::move(packing));
+        if (auto packing = packing_of(value, choice.of(n).inputs.at(i))) all.push_back(*std::move(packing));
       }
+    // The biggest first, so that the memory of those that are widened shrinks while that of the packed ones grows.
+    std::ranges::stable_sort(all, std::greater(), bytes_to_widen);
     return all;
   }
 
   // None: read as it is.
-  static std::optional<Packing> packing_of(const Tensor& constant, const Form& form) {
-    if (form.pack) return Packing{&constant, form.packing, form.pack};
-    if (form.layout == Layout::Planar || same_order(constant.shape())) return std::nullopt;
-    return Packing{&constant, "channels_last", channels_last};
+  std::optional<Packing> packing_of(const PlannedValue& value, const Form& form) {
+    std::optional<Packing> packing;
+    if (form.pack)
+      packing = {value.constant, form.packing, form.pack};
+    else if (form.layout != Layout::Planar && !same_order(value.type.shape))
+      packing = {value.constant, "channels_last", channels_last};
+    return is_widened_late(value) ? widened_packing(*value.constant, packing, wide_) : packing;
   }
 
   void lower(const OpenNode& open, const Step& step) {
@@ -52,14 +58,13 @@ class Lowering {
   }
 
   ValueId in_form(ValueId v, const Form& form) {
-    const Tensor* constant = plan_.values[v].constant;
-    if (constant == nullptr) return in_layout(v, form.layout);
-    const auto packing = packing_of(*constant, form);
+    if (plan_.values[v].constant == nullptr) return in_layout(v, form.layout);
+    const auto packing = packing_of(plan_.values[v], form);
     if (!packing) return v;
     const ValueId to = packed(v, *packing);
     if (!form.pack) {
-      plan_.values[to].type = constant->type();  // the axes stay, only their order in memory is another
-      plan_.values[to].layout = Layout::ChannelsLast;
+      plan_.values[to].type = plan_.values[v].type;  // the axes stay, only their order in memory may be another
+      if (!same_order(plan_.values[v].type.shape)) plan_.values[to].layout = form.layout;
     }
     return to;
   }
@@ -106,6 +111,7 @@ class Lowering {
 
   Plan plan_;
   PackStore& packs_;
+  WideMemory wide_;
   std::map<std::pair<ValueId, Layout>, ValueId> reordered_;    // value, layout -> its copy
   std::map<std::pair<ValueId, std::string>, ValueId> packed_;  // constant, packing -> its packed form
 };

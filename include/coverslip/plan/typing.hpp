@@ -1,6 +1,6 @@
 // First stage of planning: the type of every value, what is known already, and the candidates of every node.
 #pragma once
-#include "coverslip/plan/plan.hpp"
+#include "coverslip/plan/widening.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -65,6 +65,8 @@ class Typing {
       else
         contents_[homes[v]] = plan.folded.emplace_back(tensor).get();
     }
+    for (std::size_t n = 0; n < entry.node; ++n)  // what earlier parts knew
+      if (widens_of_graph(graph.nodes[n])) widen_late(graph.nodes[n], homes);
     for (std::size_t n = entry.node; n < graph.nodes.size(); ++n) {
       if (wants_contents(graph.nodes[n], homes)) {
         stop_before(n, homes);
@@ -116,12 +118,16 @@ class Typing {
       for (const ValueId v : graph_.nodes[later].inputs)
         if (v != kNoValue) read.at(v) = true;
     for (const ValueId v : graph_.outputs) read.at(v) = true;
+    for (std::size_t before = 0; before < n; ++before)
+      if (widens_of_graph(graph_.nodes[before])) read[graph_.nodes[before].outputs[0]] = false;  // the next part knows
     const Node& node = graph_.nodes[n];
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
       if ((find_op(node.op)->of_contents >> i & 1) != 0 && node.has(i)) wanted[node.inputs[i]] = true;
     for (ValueId v = 0; v < graph_.values.size(); ++v) {
       if (!read[v] || homes[v] == kNoValue || graph_.values[v].constant) continue;
-      if (plan.values[homes[v]].constant != nullptr) {
+      if (is_late(homes[v])) {
+        stop.known.push_back({v, wide(homes[v])});
+      } else if (plan.values[homes[v]].constant != nullptr) {
         stop.known.push_back({v, owner_of(plan.values[homes[v]].constant)});
       } else {
         stop.live.push_back(v);
@@ -135,6 +141,29 @@ class Typing {
     return *std::ranges::find(plan.folded, folded, [](const auto& tensor) { return tensor.get(); });
   }
 
+  bool is_late(ValueId planned) const { return is_widened_late(plan.values[planned]); }
+  std::shared_ptr<const Tensor> wide(ValueId late) const {
+    return std::make_shared<const Tensor>(widened(*plan.values[late].constant, context_.kernels.half));
+  }
+
+  // Whether the node only widens a big constant, and so needs no step; and whether that is one of the graph's.
+  bool widens_late(const Node& node, const Homes& homes) const {
+    if (node.op != "Cast" || !node.has(0) || homes.at(node.inputs[0]) == kNoValue) return false;
+    const PlannedValue& from = plan.values[homes[node.inputs[0]]];
+    return from.constant != nullptr && is_widened_late(node, from.type);
+  }
+  bool widens_of_graph(const Node& node) const {
+    const auto constant = node.op == "Cast" && node.has(0) ? graph_.values.at(node.inputs[0]).constant : nullptr;
+    return constant && is_widened_late(node, constant->type());
+  }
+  bool widen_late(const Node& node, Homes& homes) {
+    if (!widens_late(node, homes)) return false;
+    PlannedValue late = plan.values[homes[node.inputs[0]]];
+    late.type.dtype = DType::f32;
+    homes[node.outputs[0]] = add(std::move(late));
+    return true;
+  }
+
   // Adds a node of `graph`, whose values so far are in `homes`.
   void type(const Node& node, const Graph& graph, Homes& homes) {
     if (node.outputs.empty()) throw Error(Errc::BadModel, node.label(), "names no output; at least one wanted");
@@ -145,14 +174,17 @@ class Typing {
       if (v != kNoValue) v = known(v, homes, node.label());
       open.types.push_back(v == kNoValue ? TensorType{} : plan.values[v].type);
       constants.push_back(v == kNoValue ? nullptr : plan.values[v].constant);
-      if ((open.op->of_contents >> i & 1) != 0 && v != kNoValue && constants[i] == nullptr)
-        constants[i] = contents_.contains(v) ? contents_.at(v) : throw_unknown(node, i);
+      if ((open.op->of_contents >> i & 1) == 0 || v == kNoValue) continue;
+      if (is_late(v)) v = fold(wide(v));
+      constants[i] = plan.values[v].constant;
+      if (constants[i] == nullptr) constants[i] = contents_.contains(v) ? contents_.at(v) : throw_unknown(node, i);
     }
     const Types made = open.op->infer(open.node, open.types, constants);
     if (made.size() != node.outputs.size())
       throw Error(Errc::BadModel, node.label(), "makes ", made.size(), " outputs, the node names ",
                   node.outputs.size());
     for (std::size_t i = 0; i < made.size(); ++i) compare(node, made[i], graph.values.at(node.outputs[i]).type);
+    if (widen_late(node, homes)) return;
     if (fold(open, made, constants, homes) || expand(open, made, constants, homes)) return;
     for (std::size_t i = 0; i < made.size(); ++i)
       homes[node.outputs[i]] = open.node.outputs[i] = add({.type = made[i]});
@@ -200,11 +232,14 @@ class Typing {
     for (std::size_t i = 0; i < constants.size(); ++i)
       if (open.node.has(i) && constants[i] == nullptr && !open.op->of_types) return false;
     if (!std::ranges::all_of(made, is_small)) return false;
+    std::vector<std::shared_ptr<const Tensor>> wide_inputs;
     std::vector<View> in, out;
-    for (std::size_t i = 0; i < constants.size(); ++i)
-      in.push_back(constants[i] != nullptr
-                       ? constants[i]->view()
-                       : View(nullptr, open.types[i].dtype, Layout::Planar, Box(open.types[i].shape)));
+    for (std::size_t i = 0; i < constants.size(); ++i) {
+      const bool late = open.node.has(i) && is_late(open.node.inputs[i]);
+      const Tensor* known = late ? wide_inputs.emplace_back(wide(open.node.inputs[i])).get() : constants[i];
+      in.push_back(known != nullptr ? known->view()
+                                    : View(nullptr, open.types[i].dtype, Layout::Planar, Box(open.types[i].shape)));
+    }
     std::vector<std::shared_ptr<Tensor>> results;
     for (const TensorType& type : made) out.push_back(results.emplace_back(std::make_shared<Tensor>(type))->view());
     open.op->reference(open.node, in, out);
