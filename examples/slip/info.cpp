@@ -43,6 +43,21 @@ std::size_t parameters_of(const Model& model) {
   return n;
 }
 
+// Bytes of the weights by element type, as the file holds them.
+std::map<DType, std::size_t> weights_of(const Model& model) {
+  std::map<DType, std::size_t> bytes;
+  for (const Value& value : model.graph().values)
+    if (value.constant) bytes[value.constant->dtype()] += value.constant->type().bytes();
+  return bytes;
+}
+
+std::string weights_text(const Model& model) {
+  std::string text;
+  for (const auto& [dtype, bytes] : weights_of(model))
+    text += (text.empty() ? "" : ", ") + std::string(to_string(dtype)) + " " + bytes_text(static_cast<double>(bytes));
+  return text.empty() ? "none" : text;
+}
+
 std::string_view name_of(Preprocess::Color color) {
   constexpr std::string_view kNames[] = {"rgb", "bgr", "gray"};
   return kNames[static_cast<std::size_t>(color)];
@@ -99,6 +114,7 @@ void print_text(const std::string& path, const Model& model, const Needs& needs,
   line("golden case", model.graph().golden ? "yes; slip verify runs it" : "none");
   line("size on disk", bytes_text(static_cast<double>(std::filesystem::file_size(path))));
   line("parameters", count(static_cast<double>(parameters_of(model))));
+  line("weights", weights_text(model));
   line("operators", std::to_string(model.graph().nodes.size()));
   if (needs.error) return;
   const auto bytes = [](std::size_t n) { return bytes_text(static_cast<double>(n)); };
@@ -159,7 +175,9 @@ void print_json(const std::string& path, const Model& model, const Needs& needs,
     json.null();
   }
   json.member("golden_case", model.graph().golden.has_value()).member("bytes", std::filesystem::file_size(path));
-  json.member("parameters", parameters_of(model)).member("operators", model.graph().nodes.size());
+  json.member("parameters", parameters_of(model)).key("weights").open_object();
+  for (const auto& [dtype, bytes] : weights_of(model)) json.member(to_string(dtype), bytes);
+  json.close().member("operators", model.graph().nodes.size());
   add_needs(json, needs, steps);
   print(json.close().take());
 }

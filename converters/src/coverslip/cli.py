@@ -73,7 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE,...",
         help="color=BGR,scale=1/255,mean=0.5:0.5:0.5,std=...,resize=..., or imagenet",
     )
-    add("--precision", default="float32", metavar="float32", help="how weights and arithmetic are stored")
+    add(
+        "--precision",
+        default="float32",
+        metavar="float32|float16|bfloat16",
+        help="of weights as the file holds them: half of the bytes, the same arithmetic",
+    )
     add("--meta", action="append", default=[], metavar="KEY=TEXT", help="title, licence, authors, ...")
     add("--no-verify", action="store_true", help="write without comparing with the source")
     add("--json", action="store_true", help="print the report as JSON")
@@ -125,10 +130,15 @@ def _print(report: Report, console: Console) -> None:
     console.print(f"[bold]{Path(report.destination).name}[/]  {report.bytes / 1e6:.1f} MB, {_counts(report)}")
     if report.passes:
         console.print(f"  simplified: {', '.join(report.passes)}", markup=False)
+    if report.precision != "float32":
+        sizes = f"{report.weight_bytes_before / 1e6:.1f} MB became {report.weight_bytes / 1e6:.1f} MB"
+        console.print(f"  weights in {report.precision}: {sizes}", markup=False)
     for difference in report.differences:
         text = f"{difference.largest:.2g} at most, of answers up to {difference.scale:.3g}"
         console.print(f"  {difference.output}: {difference.against} differs by {text}", markup=False)
     console.print(f"  verified: {report.verified}", markup=False)
+    for note in report.notes:
+        console.print(f"  note: {note}", markup=False)
     for warning in report.warnings:
         console.print(f"[yellow]  warning:[/] {_plain(warning)}")
 

@@ -8,7 +8,7 @@ import math
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 
 from . import engine, onnx_double, passes, preprocessing, reference, writer
-from .draws import Draw, Feeds
+from .draws import GOLDEN_SEED, Draw, Feeds
 from .dtypes import NUMPY
 from .edit import copied
 from .errors import Disagreement, Errc, Error
@@ -25,11 +25,12 @@ from .ir import FREE, MAX_ELEMENTS, Array, Graph, Preprocess
 from .keras import reader as keras_reader
 from .onnx import file as onnx_file
 from .onnx import reader as onnx_reader
+from .passes import half_weights
 from .tflite import check as tflite_check
 from .tflite import reader as tflite_reader
 from .to_onnx import to_onnx
 from .torch import reader as torch_reader
-from .verify import ENGINE, Answers, Difference, Run, converted_runners, is_quantized, source_runners
+from .verify import ENGINE, Answers, Difference, Run, converted_runners, is_quantized, plain_runners, source_runners
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 Shape: TypeAlias = "Sequence[int] | Mapping[str, Sequence[int]]"
@@ -46,7 +47,7 @@ class Options:
     shape: Shape | None = None  # of the only input, or of inputs by name; -1 leaves a dimension free
     labels: Sequence[str] | StrPath | None = None  # class names of the first output, or a file with one a line
     preprocess: Mapping[str, Any] | Preprocess | str | None = None
-    precision: str = "float32"
+    precision: str = "float32"  # of weights as the file holds them: float32, float16 or bfloat16
     meta: Mapping[str, str] = field(default_factory=dict)  # title, licence, authors, ...
     progress: Callable[[str], None] = lambda _: None  # told what happens now
 
@@ -65,6 +66,10 @@ class Report:
     verified: str
     differences: list[Difference]
     warnings: list[str]
+    precision: str = "float32"
+    weight_bytes_before: int = 0  # as float32
+    weight_bytes: int = 0
+    notes: list[str] = field(default_factory=list)  # which weights do not have the precision, and why
 
     @property
     def largest_difference(self) -> float | None:
@@ -74,10 +79,12 @@ class Report:
 
 def convert(source: StrPath, destination: StrPath, verify: bool, options: Options) -> Report:
     """Converts one file. Raises Error, or Disagreement where the result does not answer as its source."""
-    if options.precision != "float32":
-        known = options.precision in PRECISIONS
-        message = "is not written yet; only float32 is" if known else f"is unknown; there are {', '.join(PRECISIONS)}"
-        raise Error(Errc.Unsupported if known else Errc.BadInput, "precision", f"'{options.precision}' {message}")
+    if options.precision not in PRECISIONS:
+        message = f"'{options.precision}' is unknown; there are {', '.join(PRECISIONS)}"
+        raise Error(Errc.BadInput, "precision", message)
+    if options.precision not in ("float32", *half_weights.DTYPES):
+        message = f"'{options.precision}' is not written yet; float32, {' and '.join(half_weights.DTYPES)} are"
+        raise Error(Errc.Unsupported, "precision", message)
     try:
         return _convert(Path(source), Path(destination), verify, options)
     except MemoryError as error:
@@ -97,6 +104,13 @@ def _convert(source: Path, destination: Path, verify: bool, options: Options) ->
     report.nodes = len(graph.nodes)
     report.parameters = sum(array.size for array in graph.constants.values() if array.dtype.kind == "f")
     answers = _verify(graph, original, report, options) if verify else None
+    report.precision = options.precision
+    report.weight_bytes_before = report.weight_bytes = sum(array.nbytes for array in graph.constants.values())
+    if options.precision != "float32":
+        answers = _round_weights(graph, answers, report, options)
+    if answers is not None:
+        options.progress("computing the golden case in double precision")
+        graph.golden = answers.golden()
     graph.meta["verified"] = report.verified
     options.progress("writing")
     report.bytes = _write(graph, destination, answers, report, options)
@@ -227,7 +241,7 @@ def _version() -> str:
 
 
 def _verify(graph: Graph, original: _Original, report: Report, options: Options) -> Answers | None:
-    """Compares with the source; adds the golden case. None where nothing can run the source."""
+    """Compares with the source. None where nothing can run that."""
     found = _answers(graph, original, report, options)
     if found is None:
         return None
@@ -237,11 +251,46 @@ def _verify(graph: Graph, original: _Original, report: Report, options: Options)
     options.progress("comparing the converted network")
     compared = _differences(graph, original.model, answers, report)
     report.differences += compared
-    options.progress("computing the golden case in double precision")
-    graph.golden = answers.golden()
     if compared or engine.loader() is not None:
         report.verified = f"yes, against {original.what} in {how}{each}"
     return answers
+
+
+def _round_weights(graph: Graph, answers: Answers | None, report: Report, options: Options) -> Answers | None:
+    """Stores weights in 16 bits, and compares with those in float32. None where nothing more can be compared.
+
+    What rounding may do to the answers is tried: each weight is moved at random, as far as rounding may move it.
+    """
+    options.progress(f"rounding weights to {options.precision}")
+    before = copied(graph)
+    done = half_weights.run(graph, options.precision)
+    report.notes, report.weight_bytes = done.kept, done.bytes_after
+    if answers is None:
+        return None
+    options.progress(f"comparing weights in {options.precision} with those in float32")
+    random, dtype = np.random.default_rng(GOLDEN_SEED), half_weights.DTYPES[options.precision]
+    weights = [{name: half.astype(np.float32) for name, half in done.rounded.items()}]
+    for _ in range(2):
+        weights.append({name: half_weights.shaken(before.constants[name], dtype, random) for name in done.rounded})
+    variants = [replace(before, constants=before.constants | changed) for changed in weights]
+    what, beside = f"the network with weights in {options.precision}", "one with weights moved as far at random"
+    reasons = []
+    for how in range(2):
+        try:
+            rounded, *moved = (plain_runners(variant)[how]() for variant in variants)
+            found = answers.replace(rounded, lambda feeds: reference.run(graph, dict(feeds)), moved, what, beside)
+        except Disagreement:
+            raise
+        except Error as error:
+            reasons.append(f"weights in {options.precision} were not compared: {error}")
+            continue
+        report.differences += found
+        apart = max(difference.relative for difference in found if difference.against == what)
+        report.verified += f"; weights in {options.precision} move its answers by {apart:.2g} of the largest at most"
+        return answers
+    report.warnings += reasons
+    report.verified = "no"
+    return None
 
 
 def _each(original: _Original, answers: Answers, report: Report, options: Options) -> str:

@@ -11,7 +11,7 @@ from .ir import Array, Graph, Node
 def copied(graph: Graph) -> Graph:
     """A graph that can be rewritten apart from the other. The arrays, which nothing changes in place, are shared."""
     nodes = [Node(n.op, n.name, list(n.inputs), list(n.outputs), dict(n.attributes)) for n in graph.nodes]
-    return replace(graph, nodes=nodes, constants=dict(graph.constants))
+    return replace(graph, nodes=nodes, constants=dict(graph.constants), values=dict(graph.values))
 
 
 class Editor:
