@@ -19,6 +19,7 @@ from PIL import Image
 import coverslip
 from coverslip import operators, reader
 from coverslip.ir import Graph
+from coverslip.passes import half_weights
 
 SLIP = Path(__file__).resolve().parents[2] / "build" / "release" / "slip"
 OK, USAGE, BAD, UNSUPPORTED, IO, MEMORY, FAILED = range(7)
@@ -128,6 +129,7 @@ def test_info_says_what_is_in_a_file(path: Path) -> None:
     assert document["id"] == model.id
     assert document["bytes"] == path.stat().st_size
     assert document["parameters"] == 4 * 3 * 3 * 3 + 4
+    assert document["weights"] == {"f32": 4 * document["parameters"]}
     assert document["multiply_adds"] == 4 * 3 * 3 * 3 * 8 * 8
     assert document["memory"]["peak"] == model.memory().peak
     assert [step["node"] for step in document["steps"]] == [step.node for step in model.steps()]
@@ -135,6 +137,21 @@ def test_info_says_what_is_in_a_file(path: Path) -> None:
     text = slip("info", path, "--steps").out
     for part in ("Apache-2.0", "1x3x8x8", "white cell", "multiply-adds", "peak memory", "Conv 'first'"):
         assert part in text
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("float16", "f16"), ("bfloat16", "bf16")])
+def test_weights_in_16_bits_are_shown_and_run_as_those_in_f32(
+    save: Save, graphs: Graphs, precision: str, dtype: str
+) -> None:
+    full, half = graphs["row"](1, 1), graphs["row"](1, 1)
+    half_weights.run(half, precision)
+    full.constants = {"w": next(iter(half.constants.values())).astype(np.float32)}
+    paths = [save(graph, f"{name}.slip") for name, graph in (("full", full), ("half", half))]
+    documents = [slip("info", path, "--steps", "--json").json() for path in paths]
+    assert documents[1]["weights"] == {dtype: 2 * 64 * 64} and f"{dtype} 8.00 KiB" in slip("info", paths[1]).out
+    assert documents[0]["steps"] == documents[1]["steps"] and documents[0]["memory"] == documents[1]["memory"]
+    x = np.random.default_rng(1).standard_normal((1, 64, 256, 256)).astype(np.float32)
+    assert np.array_equal(*(coverslip.load(path)(x) for path in paths))
 
 
 def test_info_of_free_shapes_needs_no_shape_but_takes_one(save: Save, graphs: Graphs) -> None:
