@@ -164,7 +164,7 @@ void EngineArguments::add_to(Arguments& arguments) {
               [this](std::string_view text) {
                 options.target = Target{static_cast<std::uint8_t>(parse_name("--target", text, kTargetNames))};
               })
-      .option("--precision", "NAME", "of the arithmetic: file (the default), float32, bfloat16 or int8",
+      .option("--precision", "NAME", "of the arithmetic: file (the default), float32, bfloat16 (products only) or int8",
               [this](std::string_view text) {
                 options.precision =
                     Precision{static_cast<std::uint8_t>(parse_name("--precision", text, kPrecisionNames))};

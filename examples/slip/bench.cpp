@@ -28,6 +28,8 @@ double ms_since(Clock::time_point start) {
 struct Measured {
   std::string path;
   Target target = Target::Scalar;
+  Precision precision = Precision::Float32;
+  std::string note{};
   int threads = 1;
   std::vector<Shape> shapes{};
   double load_ms = 0, plan_ms = 0, first_ms = 0;
@@ -92,6 +94,8 @@ Measured measure(const std::string& path, const EngineArguments& engine, double 
   measured.plan_ms = ms_since(start);
   for (const StepInfo& step : session.steps(measured.shapes)) measured.multiply_adds += step.multiply_adds;
   measured.target = session.target();
+  measured.precision = session.precision();
+  measured.note = session.note();
   measured.threads = session.threads();
 
   progress.now("measuring " + path);
@@ -117,6 +121,7 @@ void print_text(const Measured& m) {
   std::string shapes;
   for (const Shape& shape : m.shapes) shapes += (shapes.empty() ? "" : ", ") + to_string(shape);
   line("input", shapes);
+  line("precision", std::string(to_string(m.precision)) + (m.note.empty() ? "" : "  (" + m.note + ")"));
   line("median", milliseconds(m.quantile(0.5)) + "  (p90 " + milliseconds(m.quantile(0.9)) + ", min " +
                      milliseconds(m.runs.front()) + ", " + std::to_string(m.runs.size()) + " runs)");
   line("multiply-adds", count(m.multiply_adds));
@@ -134,6 +139,8 @@ void print_text(const Measured& m) {
 void print_json(const Measured& m) {
   Json json;
   json.open_object().member("model", m.path).member("target", to_string(m.target)).member("threads", m.threads);
+  json.member("precision", to_string(m.precision));
+  if (!m.note.empty()) json.member("note", m.note);
   json.member("shapes", m.shapes).member("runs", m.runs.size()).member("median_ms", m.quantile(0.5));
   json.member("p90_ms", m.quantile(0.9)).member("min_ms", m.runs.front()).member("load_ms", m.load_ms);
   json.member("plan_ms", m.plan_ms).member("first_run_ms", m.first_ms).member("multiply_adds", m.multiply_adds);

@@ -19,6 +19,8 @@ struct Needs {
   MemoryUse memory{};
   std::vector<StepInfo> steps{};
   double multiply_adds = 0;
+  Precision precision = Precision::Float32;
+  std::string note{};
 };
 
 Needs needs_of(const Model& model, const EngineArguments& engine) {
@@ -28,6 +30,8 @@ Needs needs_of(const Model& model, const EngineArguments& engine) {
     needs.shapes_known = true;
     Session session(model, engine.options);
     needs.memory = session.memory(shapes);
+    needs.precision = session.precision();
+    needs.note = session.note();
     needs.steps = session.steps(shapes);
     for (const StepInfo& step : needs.steps) needs.multiply_adds += step.multiply_adds;
   } catch (const Error& error) {
@@ -120,6 +124,7 @@ void print_text(const std::string& path, const Model& model, const Needs& needs,
   const auto bytes = [](std::size_t n) { return bytes_text(static_cast<double>(n)); };
   const MemoryUse& use = needs.memory;
   line("multiply-adds", count(needs.multiply_adds));
+  line("precision", std::string(to_string(needs.precision)) + (needs.note.empty() ? "" : "  (" + needs.note + ")"));
   line("peak memory", bytes(use.peak()) + "  (packed weights " + bytes(use.packed) + ", values " + bytes(use.values) +
                           ", scratch " + bytes(use.scratch) + ", in and out " + bytes(use.io) + ")");
   if (steps) print("\n" + table_of(needs.steps).text());
@@ -141,6 +146,8 @@ void add_needs(Json& json, const Needs& needs, bool steps) {
     json.member("where", needs.error->where()).member("message", needs.error->message()).close();
     return;
   }
+  json.member("precision", to_string(needs.precision));
+  if (!needs.note.empty()) json.member("note", needs.note);
   json.member("multiply_adds", needs.multiply_adds).key("memory").open_object().member("peak", needs.memory.peak());
   json.member("packed", needs.memory.packed)
       .member("values", needs.memory.values)

@@ -121,7 +121,9 @@ std::vector<Answer> answers_of(const RunArguments& arguments, const Model& model
   return answers;
 }
 
-void print_text(const RunArguments& arguments, const Model& model, const std::vector<Answer>& answers) {
+void print_text(const RunArguments& arguments, const Model& model, const Session& session,
+                const std::vector<Answer>& answers) {
+  if (!session.note().empty()) print(session.note() + "\n");
   for (const Answer& answer : answers) {
     print(safe(answer.source) + "  (" + milliseconds(answer.ms) + ")\n");
     for (std::size_t i = 0; i < answer.outputs.size(); ++i) {
@@ -143,6 +145,8 @@ void print_json(const RunArguments& arguments, const Model& model, const Session
   Json json;
   json.open_object().member("model", arguments.model).member("id", model.id());
   json.member("target", to_string(session.target())).member("threads", session.threads());
+  json.member("precision", to_string(session.precision()));
+  if (!session.note().empty()) json.member("note", session.note());
   json.key("runs").open_array();
   for (const Answer& answer : answers) {
     json.open_object().member("source", answer.source).member("milliseconds", answer.ms);
@@ -205,7 +209,7 @@ Exit run(Words words) {
   if (mine.engine.json)
     print_json(mine, model, session, answers);
   else
-    print_text(mine, model, answers);
+    print_text(mine, model, session, answers);
   return Exit::Ok;
 }
 

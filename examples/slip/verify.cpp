@@ -34,10 +34,14 @@ Exit verify(Words words) {
     Json json;
     json.open_object().member("model", path).member("id", model.id()).member("passed", result.passed);
     json.member("samples", result.samples).member("largest_difference", result.largest_difference);
-    print(json.member("tolerance", result.tolerance).close().take());
+    json.member("tolerance", result.tolerance).member("precision", to_string(result.precision));
+    if (!result.note.empty()) json.member("note", result.note);
+    print(json.close().take());
   } else {
     print(safe(path) + (result.passed ? ": verified\n" : ": FAILED, do not use it on this machine\n"));
     print("  weights             as hashed\n");
+    print("  precision           " + std::string(to_string(result.precision)) +
+          (result.note.empty() ? "\n" : "  (" + result.note + ")\n"));
     print("  samples compared    " + std::to_string(result.samples) + "\n");
     print("  largest difference  " + scientific(result.largest_difference) + "\n");
     print("  tolerance           " + scientific(result.tolerance) + "\n");

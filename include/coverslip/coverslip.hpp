@@ -24,7 +24,7 @@ constexpr std::string_view to_string(Precision precision) {
 
 struct Options {
   int threads = 0;                          // 0: as many as quota, cpuset and affinity allow; never more than cores
-  Precision precision = Precision::AsFile;  // of the arithmetic
+  Precision precision = Precision::AsFile;  // of the arithmetic; Bfloat16: where the target can, see Session::note
   std::optional<Target> target{};           // none: the best that this CPU runs
   std::size_t max_memory = 0;               // bytes for weights, packed weights, values and scratch; 0: no limit
   bool winograd = true;                     // faster convolutions that round more and need more memory for weights
@@ -41,7 +41,9 @@ struct Port {
 struct Verification {
   bool passed = false;
   std::size_t samples = 0;
-  double largest_difference = 0, tolerance = 0;
+  double largest_difference = 0, tolerance = 0;  // the file's; in bfloat16 at least 1/16 of the largest number
+  Precision precision = Precision::Float32;      // of the arithmetic, and why, see Session
+  std::string note{};
 };
 
 // A network: immutable, cheap to copy, safe to share between threads. Weights of a loaded file stay mapped.
@@ -131,6 +133,9 @@ class Session {
   const Model& model() const;
   int threads() const;
   Target target() const;
+  Precision precision() const;  // of the arithmetic: Float32 or, in products with constant weights, Bfloat16
+  // A sentence where that is not what Options ask for, as the target has no fast products in it; else empty.
+  const std::string& note() const;
 
  private:
   struct State;

@@ -71,7 +71,8 @@ class Sample {
   const Types& outputs() const { return outputs_; }
   const TensorType& output() const { return outputs_.at(0); }
   std::vector<Step> candidates(const KernelTable& kernels) const {
-    return op_.plan == nullptr ? std::vector<Step>{} : op_.plan(node_, types_, constants_, PlanContext{kernels});
+    if (op_.plan == nullptr) return {};
+    return op_.plan(node_, types_, constants_, PlanContext{.kernels = kernels, .bf16 = has_bf16(kernels)});
   }
   std::vector<Box> needed(const Step& step, const Box& box) const {
     return step.needed ? step.needed(box) : op_.needed(node_, types_, box);

@@ -15,6 +15,7 @@
 #include "coverslip/kernels/few_outputs_f32-inl.h"
 #include "coverslip/kernels/from_planar_f32-inl.h"
 #include "coverslip/kernels/gather_sum-inl.h"
+#include "coverslip/kernels/gemm_bf16-inl.h"
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "coverslip/kernels/grid_corners-inl.h"
 #include "coverslip/kernels/half-inl.h"
@@ -40,6 +41,7 @@ inline const KernelTable* Table() {
                                       .has_fma = HWY_NATIVE_FMA != 0,
                                       .depthwise_f32 = kDepthwiseF32,
                                       .gemm_f32 = kGemmF32,
+                                      .gemm_bf16 = kGemmBf16,
                                       .winograd_f32 = kWinogradF32,
                                       .attention = kAttention,
                                       .rotary = kRotary,

@@ -54,7 +54,16 @@ struct TileArgs {
   float least, most;
 };
 
-template <size_t kRows, size_t kVectors>
+// sum + x * w, in each lane.
+struct ProductF32 {
+  template <class V>
+  static HWY_INLINE V Add(V x, V w, V sum) {
+    return hn::MulAdd(x, w, sum);
+  }
+};
+
+// Product: what an element of A and one of B make, which is a number of f32 or as many bytes of others.
+template <class Product, size_t kRows, size_t kVectors>
 HWY_NOINLINE void Tiles(const TileArgs& args) {
   const TileF32 d;
   using V = hn::Vec<TileF32>;
@@ -87,7 +96,7 @@ HWY_NOINLINE void Tiles(const TileArgs& args) {
         for (size_t m = 0; m < kRows; ++m) {
           const V x = hn::Set(d, row[m][k]);
 #pragma GCC unroll 16
-          for (size_t v = 0; v < kVectors; ++v) sum[m][v] = hn::MulAdd(x, weights[v], sum[m][v]);
+          for (size_t v = 0; v < kVectors; ++v) sum[m][v] = Product::Add(x, weights[v], sum[m][v]);
         }
       }
     }
@@ -116,18 +125,19 @@ HWY_NOINLINE void Tiles(const TileArgs& args) {
 
 using TilesFunction = void (*)(const TileArgs&);
 
-template <size_t kVectors, size_t... kRows>
+template <class Product, size_t kVectors, size_t... kRows>
 constexpr auto TilesOf(std::index_sequence<kRows...>) {
-  return std::array<TilesFunction, kMostTileRows>{Tiles<kRows + 1, kVectors>...};
+  return std::array<TilesFunction, kMostTileRows>{Tiles<Product, kRows + 1, kVectors>...};
 }
 constexpr size_t TileRowsOf(size_t vectors) { return vectors == kTileVectors ? kTileRows : kMostTileRows; }
-template <size_t... kVectors>
+template <class Product, size_t... kVectors>
 constexpr auto AllTiles(std::index_sequence<kVectors...>) {
-  return std::array{TilesOf<kVectors + 1>(std::make_index_sequence<TileRowsOf(kVectors + 1)>())...};
+  return std::array{TilesOf<Product, kVectors + 1>(std::make_index_sequence<TileRowsOf(kVectors + 1)>())...};
 }
 
 // [vectors - 1][rows - 1]
-inline constexpr auto kTiles = AllTiles(std::make_index_sequence<kTileVectors>());
+template <class Product>
+inline constexpr auto kTiles = AllTiles<Product>(std::make_index_sequence<kTileVectors>());
 
 // The bounds of Relu and Clip are applied in registers, other activations afterwards.
 struct TileEnd {
@@ -146,7 +156,8 @@ inline TileEnd TileEndOf(const Epilogue& epilogue) {
 }
 
 // All rows for one panel and one block of K, in tiles of nearly the same size.
-inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
+template <class Product>
+void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
   const size_t vectors = (args.columns + kTileLanes - 1) / kTileLanes, most = TileRowsOf(vectors);
   const size_t tiles = (rows + most - 1) / most;
   args.least = end.least;
@@ -161,7 +172,7 @@ inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
     const size_t each = rows / tiles + bigger;
     args.tiles = bigger != 0 ? rows % tiles : tiles - rows % tiles;
     if (args.tiles == 0) continue;
-    kTiles[vectors - 1][each - 1](args);
+    kTiles<Product>[vectors - 1][each - 1](args);
     const size_t done = args.tiles * each;
     args.a += done;
     args.c += done;
@@ -173,8 +184,8 @@ inline void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
 }
 
 // `b` is the first vector of the panel's piece that has these columns, from n on.
-inline void RunColumns(const IndirectF32& gemm, size_t n, size_t columns, const float* b, size_t second,
-                       const TileEnd& end) {
+template <class Product>
+void RunColumns(const IndirectF32& gemm, size_t n, size_t columns, const float* b, size_t second, const TileEnd& end) {
   constexpr size_t kDepth = 512;
   const size_t parts = std::max<size_t>((gemm.channels + kDepth - 1) / kDepth, 1);
   const size_t taps_each = parts == 1 ? kDepth / std::max<size_t>(gemm.channels, 1) : 1;
@@ -184,22 +195,22 @@ inline void RunColumns(const IndirectF32& gemm, size_t n, size_t columns, const 
     for (size_t part = 0; part < parts; ++part) {
       const size_t k = part * gemm.channels / parts, channels = (part + 1) * gemm.channels / parts - k;
       const bool first = t == 0 && part == 0, last = t + taps == gemm.taps && part + 1 == parts;
-      RunPanel({.a = gemm.a + t * gemm.a_rows,
-                .a_rows = gemm.a_rows,
-                .a_offset = gemm.a_offset + k,
-                .tiles = 0,
-                .taps = taps,
-                .channels = channels,
-                .b = b,
-                .second = second,
-                .bias = first && gemm.bias != nullptr ? gemm.bias + n : nullptr,
-                .from = first ? gemm.init : gemm.c,
-                .c = gemm.c,
-                .c_offset = gemm.c_offset + n,
-                .columns = columns,
-                .least = 0,
-                .most = 0},
-               gemm.rows, last ? end : TileEnd{});
+      RunPanel<Product>({.a = gemm.a + t * gemm.a_rows,
+                         .a_rows = gemm.a_rows,
+                         .a_offset = gemm.a_offset + k,
+                         .tiles = 0,
+                         .taps = taps,
+                         .channels = channels,
+                         .b = b,
+                         .second = second,
+                         .bias = first && gemm.bias != nullptr ? gemm.bias + n : nullptr,
+                         .from = first ? gemm.init : gemm.c,
+                         .c = gemm.c,
+                         .c_offset = gemm.c_offset + n,
+                         .columns = columns,
+                         .least = 0,
+                         .most = 0},
+                        gemm.rows, last ? end : TileEnd{});
       b += taps * channels * kTileColumns;
     }
     t += taps;
@@ -209,7 +220,8 @@ inline void RunColumns(const IndirectF32& gemm, size_t n, size_t columns, const 
 // Panels of B outermost. A block of K is several taps or a part of one, with a sum of its own, which is added to those
 // of the blocks before: of long sums the error grows with the block and with the number of blocks, not with all terms.
 // The last four vectors are two and two, where three and one would be slower.
-inline void GemmF32(const IndirectF32& gemm) {
+template <class Product>
+void Gemm(const IndirectF32& gemm) {
   const TileEnd end = TileEndOf(gemm.epilogue);
   if (gemm.rows == 0) return;
   const size_t panel = gemm.taps * gemm.channels * kTileColumns;
@@ -217,16 +229,17 @@ inline void GemmF32(const IndirectF32& gemm) {
   for (size_t n = 0; n < gemm.columns; n += kTileColumns, b += panel) {
     const size_t left = gemm.columns - n;
     if (kTileVectors == 3 && left > 3 * kTileLanes && left <= 4 * kTileLanes) {
-      RunColumns(gemm, n, 2 * kTileLanes, b, kTileLanes, end);
-      RunColumns(gemm, n + 2 * kTileLanes, left - 2 * kTileLanes, b + 2 * kTileLanes, panel - 2 * kTileLanes, end);
+      RunColumns<Product>(gemm, n, 2 * kTileLanes, b, kTileLanes, end);
+      RunColumns<Product>(gemm, n + 2 * kTileLanes, left - 2 * kTileLanes, b + 2 * kTileLanes, panel - 2 * kTileLanes,
+                          end);
       return;
     }
-    RunColumns(gemm, n, std::min(kTileColumns, left), b, kTileLanes, end);
+    RunColumns<Product>(gemm, n, std::min(kTileColumns, left), b, kTileLanes, end);
   }
 }
 
 inline constexpr GemmF32Kernels kGemmF32{
-    .rows = kBlockRows, .columns = kTileColumns, .run = GemmF32, .pack = PackPanel<kTileColumns>};
+    .rows = kBlockRows, .columns = kTileColumns, .run = Gemm<ProductF32>, .pack = PackPanel<kTileColumns>};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -22,6 +22,7 @@ struct IndirectF32 {
   float* const* c;           // row m: c[m] + c_offset, `columns` floats
   std::size_t c_offset;
   Epilogue epilogue;
+  void* scratch = nullptr;  // of kernels that say how much they need; aligned as b
 };
 
 }  // namespace v0

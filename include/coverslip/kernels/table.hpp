@@ -13,6 +13,7 @@
 #include "coverslip/kernels/few_outputs_f32.hpp"
 #include "coverslip/kernels/from_planar_f32.hpp"
 #include "coverslip/kernels/gather_sum.hpp"
+#include "coverslip/kernels/gemm_bf16.hpp"
 #include "coverslip/kernels/gemm_f32.hpp"
 #include "coverslip/kernels/grid_corners.hpp"
 #include "coverslip/kernels/half.hpp"
@@ -38,6 +39,7 @@ struct KernelTable {
   bool has_fma;
   DepthwiseF32Kernels depthwise_f32;
   GemmF32Kernels gemm_f32;
+  GemmBf16Kernels gemm_bf16;
   WinogradF32Kernels winograd_f32;
   AttentionKernels attention;
   RotaryKernels rotary;

@@ -63,7 +63,13 @@ struct Step {
 struct PlanContext {
   const KernelTable& kernels;
   bool winograd = true;  // as Options say
+  bool bf16 = false;     // products in bf16, which the kernels have and the system allows
 };
+
+// Whether products in bf16 can be had. Asks the system.
+inline bool has_bf16(const KernelTable& kernels) {
+  return kernels.gemm_bf16.run != nullptr && kernels.gemm_bf16.may_run();
+}
 
 struct OpDef {
   std::string_view name;                                                     // as in ONNX

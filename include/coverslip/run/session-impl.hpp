@@ -49,15 +49,22 @@ struct Session::State {
       : model(m), threads(std::min(options.threads > 0 ? options.threads : cpu().threads, most_threads())) {
     if (options.threads < 0 || options.threads > kMostThreads)
       throw Error(Errc::BadInput, "threads", "wants 0 to ", kMostThreads, ", got ", options.threads);
-    if (options.precision == Precision::Bfloat16 || options.precision == Precision::Int8)
-      throw Error(Errc::Unsupported, "precision", "this version computes in float32; use AsFile or Float32");
-    plans = std::make_shared<Plans>(
-        m.state_->graph, m.state_->packs, PlanContext{kernels_for(options.target), options.winograd},
-        Budget{options.max_memory, static_cast<std::size_t>(threads), for_each_on(threads)});
+    if (options.precision == Precision::Int8)
+      throw Error(Errc::Unsupported, "precision",
+                  "this version computes in float32 or bfloat16; use AsFile, Float32 or Bfloat16");
+    const KernelTable& kernels = kernels_for(options.target);
+    const bool wants_bf16 = options.precision == Precision::Bfloat16, bf16 = wants_bf16 && has_bf16(kernels);
+    if (bf16) precision = Precision::Bfloat16;
+    if (wants_bf16 && !bf16)
+      note = std::string("No fast products in bfloat16 here (") + kernels.name + "): this computes in float32.";
+    plans =
+        std::make_shared<Plans>(m.state_->graph, m.state_->packs, PlanContext{kernels, options.winograd, bf16},
+                                Budget{options.max_memory, static_cast<std::size_t>(threads), for_each_on(threads)});
     const auto fixed = [](const Port& port) { return std::ranges::count(port.shape, kFree) == 0; };
     if (std::ranges::all_of(model.inputs(), fixed)) current({});  // so that errors come now
   }
-  State(const State& other) : model(other.model), threads(other.threads), plans(other.plans) {}
+  State(const State& other)
+      : model(other.model), threads(other.threads), precision(other.precision), note(other.note), plans(other.plans) {}
 
   // f(), while no other call uses the Session.
   template <class F>
@@ -148,6 +155,8 @@ struct Session::State {
   static constexpr int kMostThreads = 1024;
   Model model;
   int threads;
+  Precision precision = Precision::Float32;
+  std::string note{};
   std::shared_ptr<Plans> plans;
   std::vector<std::unique_ptr<Executor>> parts;
   std::atomic_flag busy{};
@@ -165,6 +174,9 @@ Session::~Session() = default;
 const Model& Session::model() const { return state_->model; }
 int Session::threads() const { return state_->threads; }
 Target Session::target() const { return target_named(state_->plans->kernels().name).value_or(Target::Scalar); }
+
+Precision Session::precision() const { return state_->precision; }
+const std::string& Session::note() const { return state_->note; }
 
 std::vector<Tensor> Session::run(std::span<const Tensor> inputs, const RunControl& control) {
   return state_->alone([&] {
@@ -213,6 +225,8 @@ std::string Session::describe(std::span<const Shape> input_shapes) {
     line("packed weights", use.packed);
     line("inputs and outputs", use.io);
     line("peak", use.peak());
+    text += "precision: " + std::string(to_string(state_->precision)) + "\n";
+    if (!state_->note.empty()) text += state_->note + "\n";
     return text;
   });
 }

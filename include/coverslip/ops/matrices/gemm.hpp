@@ -136,20 +136,8 @@ inline Form gemm_weights_form(const Gemm& gemm, Dim width) {
           }};
 }
 
-inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
-  if (in[0].dtype != DType::f32) return {};
-  const Gemm gemm(node, in[0].shape, in[1].shape);
-  const auto& kernels = context.kernels.gemm_f32;
-  const bool row_bias = node.has(2) && constants[2] != nullptr && is_row(in[2].shape);
-  MatrixProduct product{.terms = gemm.k,
-                        .width = static_cast<Dim>(kernels.columns),
-                        .tile_rows = static_cast<Dim>(kernels.rows),
-                        .packed = constants[1] != nullptr,
-                        .copies_a = gemm.trans_a,
-                        .computes_init = node.has(2) && !row_bias,
-                        .kernel = kernels.run,
-                        .pack = kernels.pack,
-                        .epilogue = epilogue_of(node)};
+inline Step gemm_step(const Node& node, const Types& in, const Gemm& gemm, const MatrixProduct& product, bool row_bias,
+                      const KernelTable& kernels) {
   const double outputs = static_cast<double>(gemm.m) * static_cast<double>(gemm.n);
   const bool wide = gemm.n > gemm.m;  // each piece reads the whole of the other operand
   Step step{
@@ -159,7 +147,7 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
       .cuts = wide ? std::vector<Cut>{{1, product.width}, {0, product.tile_rows}}
                    : std::vector<Cut>{{0, product.tile_rows}, {1, product.width}},
       .scratch_bytes = product.scratch_bytes(gemm.n),
-      .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), context.kernels),
+      .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), kernels),
       .multiply_adds = outputs * static_cast<double>(gemm.k),
       .run = {}};
   if (in.size() > 2) step.inputs.push_back(row_bias ? gemm_bias_form(gemm, product.width) : Form{Layout::Planar});
@@ -197,7 +185,30 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
     }
     rows.flush();
   };
-  return {step};
+  return step;
+}
+
+inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+  if (in[0].dtype != DType::f32) return {};
+  const Gemm gemm(node, in[0].shape, in[1].shape);
+  const bool row_bias = node.has(2) && constants[2] != nullptr && is_row(in[2].shape);
+  MatrixProduct product{.terms = gemm.k,
+                        .packed = constants[1] != nullptr,
+                        .copies_a = gemm.trans_a,
+                        .computes_init = node.has(2) && !row_bias,
+                        .epilogue = epilogue_of(node)};
+  product.use(context.kernels.gemm_f32);
+  std::vector<Step> steps{gemm_step(node, in, gemm, product, row_bias, context.kernels)};
+  if (!context.bf16 || !product.packed || gemm.k == 0) return steps;
+  product.use(context.kernels.gemm_bf16);
+  const Panels panels{1, gemm.n, gemm.k, product.width};
+  Step step = gemm_step(node, in, gemm, product, row_bias, context.kernels);
+  step.kernel += "_bf16";
+  step.inputs[1] = bf16_form(panels, step.inputs[1], context.kernels.gemm_bf16);
+  step.nanoseconds = bf16_nanoseconds(static_cast<double>(gemm.m), panels, context.kernels);
+  step.tolerance = bf16_tolerance(gemm.k, product.epilogue);
+  steps.push_back(std::move(step));
+  return steps;
 }
 
 inline std::vector<Case> gemm_cases() {

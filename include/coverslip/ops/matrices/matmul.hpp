@@ -1,6 +1,7 @@
 // MatMul: A [...,M,K] times B [...,K,N], leading axes broadcast against each other; a vector is a matrix of one row or
 // column. With a bias [N], a residual and an activation of ours.
 #pragma once
+#include "coverslip/ops/bf16.hpp"
 #include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/matrices/arithmetic.hpp"
 #include "coverslip/ops/matrices/matrix_product.hpp"
@@ -171,7 +172,7 @@ inline void run_matmul(const MatMul& matmul, const MatrixProduct& product, Input
                        const View* residual, View& to, const Box& box, std::byte* scratch) {
   if (box.shape().elements() == 0) return;
   const Range m = matmul.rows(box), n = matmul.columns(box);
-  const Panels panels{matmul.b_count(), matmul.n, matmul.k, product.width};
+  const Panels panels{matmul.b_count(), matmul.n, product.panel_rows, product.width};
   MatrixProduct::Rows rows(product, n, scratch);
   Box samples = box;  // one index for each matrix of the output
   for (std::size_t axis = matmul.batch; axis < box.rank(); ++axis) samples[axis].end = samples[axis].begin + 1;
@@ -198,19 +199,8 @@ inline void run_matmul(const MatMul& matmul, const MatrixProduct& product, Input
   rows.flush();
 }
 
-inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constants constants,
-                                     const PlanContext& context) {
-  if (in[0].dtype != DType::f32) return {};
-  const MatMul matmul(node, in[0].shape, in[1].shape);
-  const auto& kernels = context.kernels.gemm_f32;
-  const MatrixProduct product{.terms = matmul.k,
-                              .width = static_cast<Dim>(kernels.columns),
-                              .tile_rows = static_cast<Dim>(kernels.rows),
-                              .packed = constants[1] != nullptr,
-                              .kernel = kernels.run,
-                              .pack = kernels.pack,
-                              .epilogue = epilogue_of(node)};
-  if (node.has(2) && constants[2] == nullptr) return {};
+inline Step matmul_step(const Node& node, const Types& in, const MatMul& matmul, const MatrixProduct& product,
+                        const KernelTable& kernels) {
   const auto outputs = static_cast<double>(matmul.output.elements());
   std::vector<Cut> cuts;
   for (std::size_t axis = 0; axis < matmul.batch; ++axis) cuts.push_back({axis});
@@ -226,7 +216,7 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
       .outputs = {Layout::Planar},
       .cuts = cuts,
       .scratch_bytes = product.scratch_bytes(matmul.n),
-      .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), context.kernels),
+      .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), kernels),
       .multiply_adds = outputs * static_cast<double>(matmul.k),
       .run = {}};
   if (in.size() > 2) step.inputs.push_back(node.has(2) ? bias_form({1, matmul.n, 1, product.width}) : Form{});
@@ -237,7 +227,30 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
     run_matmul(matmul, product, from, has_bias ? &from[2] : nullptr, has_residual ? &from[3] : nullptr, to[0], box,
                scratch);
   };
-  return {step};
+  return step;
+}
+
+inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constants constants,
+                                     const PlanContext& context) {
+  if (in[0].dtype != DType::f32) return {};
+  const MatMul matmul(node, in[0].shape, in[1].shape);
+  if (node.has(2) && constants[2] == nullptr) return {};
+  MatrixProduct product{.terms = matmul.k, .packed = constants[1] != nullptr, .epilogue = epilogue_of(node)};
+  product.use(context.kernels.gemm_f32);
+  std::vector<Step> steps{matmul_step(node, in, matmul, product, context.kernels)};
+  if (!context.bf16 || !product.packed || matmul.k == 0) return steps;
+  product.use(context.kernels.gemm_bf16);
+  Step step = matmul_step(node, in, matmul, product, context.kernels);
+  const Panels panels{matmul.b_count(), matmul.n, matmul.k, product.width};
+  step.kernel += "_bf16";
+  step.inputs[1] = bf16_form(panels, step.inputs[1], context.kernels.gemm_bf16);
+  // Of each matrix of B.
+  const double rows = static_cast<double>(matmul.output.elements()) /
+                      static_cast<double>(std::max<Dim>(matmul.n * matmul.b_count(), 1));
+  step.nanoseconds = bf16_nanoseconds(rows, panels, context.kernels);
+  step.tolerance = bf16_tolerance(matmul.k, product.epilogue);
+  steps.push_back(std::move(step));
+  return steps;
 }
 
 inline std::vector<Case> matmul_cases() {

@@ -1,5 +1,6 @@
 // The product of two matrices, or of many, on the matrix kernel: what Gemm and MatMul have in common.
 #pragma once
+#include "coverslip/ops/bf16.hpp"
 #include "coverslip/ops/cost.hpp"
 #include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/matrices/panels.hpp"
@@ -15,15 +16,32 @@ struct MatrixView {
 
 class MatrixProduct {
  public:
-  Dim terms = 0;  // K
-  Dim width = 1;  // of a panel of B
+  Dim terms = 0;       // K
+  Dim panel_rows = 0;  // of B
+  Dim width = 1;       // of a panel of B
   Dim tile_rows = 1;
   bool packed = false;         // B is a constant in panels; otherwise it is packed while it runs
   bool copies_a = false;       // rows of A do not lie side by side
   bool computes_init = false;  // add() is given rows to be computed, not pointers
   void (*kernel)(const IndirectF32&) = nullptr;
   void (*pack)(const PanelF32&) = nullptr;
+  std::size_t kernel_scratch_bytes = 0;
   Epilogue epilogue{};
+
+  void use(const GemmF32Kernels& kernels) {
+    width = static_cast<Dim>(kernels.columns);
+    tile_rows = static_cast<Dim>(kernels.rows);
+    panel_rows = terms;
+    kernel = kernels.run;
+    pack = kernels.pack;
+  }
+  void use(const GemmBf16Kernels& kernels) {
+    width = static_cast<Dim>(kernels.columns);
+    tile_rows = static_cast<Dim>(kernels.rows);
+    panel_rows = paired({.rows = terms}).rows;
+    kernel = kernels.run;
+    kernel_scratch_bytes = kernels.scratch_bytes(static_cast<std::size_t>(terms));
+  }
 
   Dim block_rows() const {
     constexpr Dim kBytes = 768 << 10;
@@ -34,7 +52,7 @@ class MatrixProduct {
   std::size_t scratch_bytes(Dim columns) const {
     const Dim floats = (packed ? 0 : aligned_floats(terms * width)) + block_rows() * copied_row() +
                        (computes_init ? aligned_floats(block_rows() * columns) : 0);
-    return static_cast<std::size_t>(floats) * sizeof(float) +
+    return aligned(kernel_scratch_bytes) + static_cast<std::size_t>(floats) * sizeof(float) +
            static_cast<std::size_t>(block_rows()) * 3 * sizeof(void*);
   }
 
@@ -44,7 +62,8 @@ class MatrixProduct {
    public:
     // Columns [columns.begin, columns.end) of the output; `c`, `init` and `bias` point to the first of them.
     Rows(const MatrixProduct& product, Range columns, std::byte* scratch) : product_(product), columns_(columns) {
-      auto* floats = reinterpret_cast<float*>(scratch);
+      kernel_scratch_ = scratch;
+      auto* floats = reinterpret_cast<float*>(scratch + aligned(product.kernel_scratch_bytes));
       panel_ = floats;
       if (!product.packed) floats += aligned_floats(product.terms * product.width);
       copies_ = floats;
@@ -94,9 +113,10 @@ class MatrixProduct {
                        .init = has_init_ ? init_ : nullptr,
                        .c = c_,
                        .c_offset = 0,
-                       .epilogue = product_.epilogue};
+                       .epilogue = product_.epilogue,
+                       .scratch = kernel_scratch_};
       if (product_.packed) {
-        work.b = panels_ + columns_.begin * product_.terms;
+        work.b = panels_ + columns_.begin * product_.panel_rows;
         work.columns = static_cast<std::size_t>(columns_.extent());
         product_.kernel(work);
       } else {
@@ -122,6 +142,7 @@ class MatrixProduct {
    private:
     const MatrixProduct& product_;
     Range columns_;
+    std::byte* kernel_scratch_ = nullptr;
     float *panel_ = nullptr, *copies_ = nullptr, *inits_of_ = nullptr;
     const float** a_ = nullptr;
     const float** init_ = nullptr;

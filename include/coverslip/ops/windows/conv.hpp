@@ -5,6 +5,7 @@
 
 #include "coverslip/ops/cost.hpp"
 #include "coverslip/ops/fused.hpp"
+#include "coverslip/ops/windows/bf16_conv.hpp"
 #include "coverslip/ops/windows/computed_weights.hpp"
 #include "coverslip/ops/windows/conv_cases.hpp"
 #include "coverslip/ops/windows/few_outputs.hpp"
@@ -157,8 +158,6 @@ inline IndirectConv conv_indirect(const Node& node, const Types& in, const Kerne
   return conv;
 }
 
-inline constexpr double kNanosecondsPerPointer = 0.7;
-
 inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
   if (in[0].dtype != DType::f32) return {};
   const IndirectConv conv = conv_indirect(node, in, context.kernels);
@@ -192,6 +191,9 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
   if (constants[1] != nullptr && (!node.has(2) || constants[2] != nullptr)) {
     std::vector<Step> steps{step};
     const auto windows = conv_windows(node, in);
+    add_bf16_conv(
+        steps, node, conv, y, [taps = conv.taps()](const Panels& panels) { return conv_weights(panels, taps); },
+        context);
     add_planar_convs(steps, node, in, y, windows, context.kernels);
     add_few_outputs(steps, node, in, y, windows, context.kernels);
     if (context.winograd) add_winograd(steps, node, in, y, windows, context.kernels);

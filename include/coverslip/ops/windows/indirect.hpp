@@ -5,6 +5,8 @@
 
 namespace coverslip::inline v0::ops {
 
+inline constexpr double kNanosecondsPerPointer = 0.7;  // of a row of A
+
 // Channels-last input and output; weights in panels [groups][taps][channels], the last axis' taps fastest.
 class IndirectConv {
  public:
@@ -14,6 +16,7 @@ class IndirectConv {
   bool depthwise = false;        // output channel k reads input channel k alone
   void (*kernel)(const IndirectF32&) = nullptr;
   std::size_t tile_rows = 1;
+  std::size_t kernel_scratch_bytes = 0;
   DepthwiseF32Kernels depthwise_kernel{};
   Epilogue epilogue{};
 
@@ -22,11 +25,13 @@ class IndirectConv {
     for (const AxisTaps& axis : axes) n *= static_cast<Dim>(axis.at.size());
     return n;
   }
-  Dim pieces() const { return taps() / merged(); }  // of a row of A
+  Dim terms() const { return taps() * (channels / panels.groups); }  // of an output
+  Dim pieces() const { return taps() / merged(); }                   // of a row of A
   std::size_t scratch_bytes() const {
     if (depthwise) return by_channel().scratch_bytes();
     const auto rows = static_cast<std::size_t>(block_rows());
-    return zeros_bytes() + patch_bytes() * rows + (static_cast<std::size_t>(pieces()) + 2) * rows * sizeof(void*);
+    return aligned(kernel_scratch_bytes) + zeros_bytes() + patch_bytes() * rows +
+           (static_cast<std::size_t>(pieces()) + 2) * rows * sizeof(void*);
   }
 
   // `weights` and `bias` are packed; bias and init may be null.
@@ -64,11 +69,11 @@ class IndirectConv {
   }
 
   // Rows of A that are computed at once. A small B stays in the L2 cache, with A and C in L1; otherwise A stays in L2
-  // while all of B passes.
+  // while all of B passes. A kernel with scratch has blocks of its own.
   Dim block_rows() const {
     constexpr Dim kInner = 32 << 10, kOuter = 768 << 10, kSmall = 256 << 10, kPointers = 8 << 10;
     const auto tile = static_cast<Dim>(tile_rows);
-    const bool small = panels.floats() * 4 <= kSmall;
+    const bool small = panels.floats() * 4 <= kSmall && kernel_scratch_bytes == 0;
     const Dim bytes = 4 * std::max<Dim>(small ? channels + panels.groups * panels.padded() : channels, 1);
     const Dim rows = std::min((small ? kInner : kOuter) / bytes, kPointers / std::max<Dim>(taps(), 1));
     return std::max(rows / tile, Dim{1}) * tile;
@@ -82,6 +87,8 @@ class IndirectConv {
       most_ = conv.block_rows();
       merged_ = conv.merged();
       pieces_ = conv.pieces();
+      kernel_scratch_ = scratch;
+      scratch += aligned(conv.kernel_scratch_bytes);
       zeros_ = reinterpret_cast<float*>(scratch);
       std::memset(scratch, 0, conv.zeros_bytes());
       scratch += conv.zeros_bytes();
@@ -134,13 +141,14 @@ class IndirectConv {
                        .rows = static_cast<std::size_t>(rows_),
                        .columns = 0,
                        .taps = static_cast<std::size_t>(pieces_),
-                       .channels = static_cast<std::size_t>(panels.rows / std::max<Dim>(pieces_, 1)),
+                       .channels = static_cast<std::size_t>(conv_.terms() / std::max<Dim>(pieces_, 1)),
                        .b = nullptr,
                        .bias = nullptr,
                        .init = init_ != nullptr ? inits_ : nullptr,
                        .c = c_,
                        .c_offset = 0,
-                       .epilogue = conv_.epilogue};
+                       .epilogue = conv_.epilogue,
+                       .scratch = kernel_scratch_};
       for (Dim k = outputs_.begin; k < outputs_.end;) {
         const Dim group = k / panels.columns, first = group * panels.columns;
         const Dim end = std::min(outputs_.end, first + panels.columns);
@@ -241,6 +249,7 @@ class IndirectConv {
     const float *weights_, *bias_;
     Range outputs_;
     Dim most_ = 0, merged_ = 1, pieces_ = 0, rows_ = 0;  // rows_: of A that are ready
+    std::byte* kernel_scratch_ = nullptr;
     float *zeros_ = nullptr, *patches_ = nullptr;
     const float** a_ = nullptr;
     const float** inits_ = nullptr;

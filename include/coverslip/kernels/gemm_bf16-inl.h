@@ -1,0 +1,183 @@
+// Code of the bf16 matrix kernel, once per target: rows of A in bf16, and their product on dot products of pairs.
+#if defined(COVERSLIP_KERNELS_GEMM_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef COVERSLIP_KERNELS_GEMM_BF16_INL_H_
+#undef COVERSLIP_KERNELS_GEMM_BF16_INL_H_
+#else
+#define COVERSLIP_KERNELS_GEMM_BF16_INL_H_
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "coverslip/kernels/gemm_amx-inl.h"
+#include "coverslip/kernels/gemm_bf16.hpp"
+#include "coverslip/kernels/gemm_f32-inl.h"
+#include "coverslip/kernels/half-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace coverslip::inline v0::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+#if HWY_NATIVE_DOT_BF16
+
+// Where a row of A in bf16 goes: pieces of kBf16Terms, `step` bytes apart.
+struct Bf16Row {
+  std::byte* data;
+  size_t step;
+};
+
+// n floats in pieces; the last one is filled with zeros. Returns where the next piece goes.
+inline std::byte* RoundRow(const float* x, size_t n, Bf16Row to) {
+  const hn::ScalableTag<hwy::bfloat16_t> d;
+  const hn::Repartition<float, decltype(d)> df;
+  const size_t lanes = hn::Lanes(df);
+  const auto store = [&](auto lower, auto upper, size_t i) HWY_ATTR {
+    hn::StoreU(hn::OrderedDemote2To(d, lower, upper), d, reinterpret_cast<hwy::bfloat16_t*>(to.data) + i);
+  };
+  size_t k = 0;
+  for (; k + kBf16Terms <= n; k += kBf16Terms, to.data += to.step)
+    for (size_t i = 0; i < kBf16Terms; i += 2 * lanes)
+      store(hn::LoadU(df, x + k + i), hn::LoadU(df, x + k + i + lanes), i);
+  if (k == n) return to.data;
+  const auto part = [&](size_t at) HWY_ATTR { return hn::LoadN(df, x + std::min(at, n), n - std::min(at, n)); };
+  for (size_t i = 0; i < kBf16Terms; i += 2 * lanes) store(part(k + i), part(k + i + lanes), i);
+  return to.data + to.step;
+}
+
+// Row m of A. `whole`: of pieces that do not end with a multiple of kBf16Terms, side by side.
+inline void RoundPieces(const IndirectF32& gemm, size_t m, float* whole, Bf16Row to) {
+  const auto piece = [&](size_t t) { return gemm.a[t * gemm.a_rows + m] + gemm.a_offset; };
+  if (gemm.taps == 1 || gemm.channels % kBf16Terms == 0) {
+    for (size_t t = 0; t < gemm.taps; ++t) to.data = RoundRow(piece(t), gemm.channels, to);
+    return;
+  }
+  const TileF32 d;
+  float* at = whole;
+  for (size_t t = 0; t < gemm.taps; ++t, at += gemm.channels) {
+    const float* x = piece(t);
+    size_t k = 0;
+    for (; k + kTileLanes <= gemm.channels; k += kTileLanes) hn::StoreU(hn::LoadU(d, x + k), d, at + k);
+    if (k < gemm.channels) hn::StoreN(hn::LoadN(d, x + k, gemm.channels - k), d, at + k, gemm.channels - k);
+  }
+  RoundRow(whole, gemm.taps * gemm.channels, to);
+}
+
+constexpr size_t Bf16Steps(size_t terms) { return (terms + kBf16Terms - 1) / kBf16Terms; }
+
+template <size_t kColumns>
+void PairPanel(const float* panel, size_t terms, float* pairs) {
+  const TileF32 d;
+  const hn::RebindToUnsigned<TileF32> bits;
+  for (size_t k = 0; k < Bf16Steps(terms) * kBf16Terms; k += 2)
+    for (size_t n = 0; n < kColumns; n += kTileLanes) {
+      const auto row = [&](size_t i) HWY_ATTR {
+        return NarrowBF16::Of(bits,
+                              i < terms ? hn::BitCast(bits, hn::LoadU(d, panel + i * kColumns + n)) : hn::Zero(bits));
+      };
+      const auto pair = hn::Or(row(k), hn::ShiftLeft<16>(row(k + 1)));
+      hn::StoreU(hn::BitCast(d, pair), d, pairs + k / 2 * kColumns + n);
+    }
+}
+
+// Rows of A that are rounded at once: they stay in the L2 cache while all of B passes.
+#if COVERSLIP_AMX
+inline constexpr size_t kRoundedBlock = kAmxBlockRows;
+#else
+inline constexpr size_t kRoundedBlock = kBlockRows;
+#endif
+constexpr size_t RoundedRows(size_t steps) {
+  constexpr size_t kBytes = 256 << 10, kMost = 1024;
+  const size_t rows = std::min(kBytes / (std::max<size_t>(steps, 1) * kBf16Terms * 2), kMost);
+  return std::max<size_t>(rows / kRoundedBlock, 1) * kRoundedBlock;
+}
+
+#if COVERSLIP_AMX
+
+inline size_t Bf16ScratchBytes(size_t terms) {
+  const size_t steps = Bf16Steps(terms);
+  return kAmxSumBytes + steps * kBf16Terms * (sizeof(float) + 2 * RoundedRows(steps));
+}
+
+inline void GemmBf16(const IndirectF32& gemm) {
+  const size_t steps = Bf16Steps(gemm.taps * gemm.channels), most = RoundedRows(steps);
+  auto* sums = static_cast<float*>(gemm.scratch);
+  float* whole = sums + kAmxSumBytes / sizeof(float);
+  auto* a = reinterpret_cast<std::byte*>(whole + steps * kBf16Terms);
+  const TileEnd end = TileEndOf(gemm.epilogue);
+  const AmxConfigured configured;
+  for (size_t first = 0; first < gemm.rows; first += most) {
+    const size_t rows = std::min(most, gemm.rows - first);
+    for (size_t m = 0; m < rows; ++m) {
+      std::byte* row = a + m / kAmxRows * steps * kAmxTileBytes + m % kAmxRows * kAmxRowBytes;
+      RoundPieces(gemm, first + m, whole, {row, kAmxTileBytes});
+    }
+    AmxColumns(gemm, first, rows, a, steps, sums, end);
+  }
+}
+
+inline constexpr GemmBf16Kernels kGemmBf16{.rows = kRoundedBlock,
+                                           .columns = kAmxColumns,
+                                           .speed = 12,
+                                           .run = GemmBf16,
+                                           .scratch_bytes = Bf16ScratchBytes,
+                                           .pair = PairPanel<kAmxColumns>,
+                                           .may_run = AmxMayRun};
+
+// Where the target that has AMX cannot use it there is no kernel: on CPUs of that target dot products are slower than
+// f32.
+#elif HWY_TARGET != HWY_AVX3_SPR
+
+struct ProductBf16 {
+  template <class V>
+  static HWY_INLINE V Add(V x, V w, V sum) {
+    const TileF32 d;
+    const hn::Repartition<hwy::bfloat16_t, TileF32> pairs;
+    V rest = hn::Zero(d);
+    return hn::ReorderWidenMulAccumulate(d, hn::BitCast(pairs, x), hn::BitCast(pairs, w), sum, rest);
+  }
+};
+
+inline size_t Bf16ScratchBytes(size_t terms) {
+  const size_t steps = Bf16Steps(terms), rows = RoundedRows(steps);
+  return steps * kBf16Terms * (sizeof(float) + 2 * rows) + rows * sizeof(float*);
+}
+
+inline void GemmBf16(const IndirectF32& gemm) {
+  const size_t steps = Bf16Steps(gemm.taps * gemm.channels), most = RoundedRows(steps), pairs = steps * kBf16Terms / 2;
+  auto* whole = static_cast<float*>(gemm.scratch);
+  float* a = whole + steps * kBf16Terms;
+  auto** pointers = reinterpret_cast<const float**>(a + most * pairs);
+  for (size_t first = 0; first < gemm.rows; first += most) {
+    const size_t rows = std::min(most, gemm.rows - first);
+    for (size_t m = 0; m < rows; ++m) {
+      pointers[m] = a + m * pairs;
+      RoundPieces(gemm, first + m, whole, {reinterpret_cast<std::byte*>(a + m * pairs), 2 * kBf16Terms});
+    }
+    IndirectF32 block = gemm;
+    block.a = pointers;
+    block.a_rows = block.rows = rows;
+    block.a_offset = 0;
+    block.taps = 1;
+    block.channels = pairs;
+    block.c += first;
+    if (block.init != nullptr) block.init += first;
+    Gemm<ProductBf16>(block);
+  }
+}
+
+inline constexpr GemmBf16Kernels kGemmBf16{.rows = kRoundedBlock,
+                                           .columns = kTileColumns,
+                                           .speed = 1.7,
+                                           .run = GemmBf16,
+                                           .scratch_bytes = Bf16ScratchBytes,
+                                           .pair = PairPanel<kTileColumns>,
+                                           .may_run = [] { return true; }};
+#endif
+#endif
+#if !HWY_NATIVE_DOT_BF16 || (HWY_TARGET == HWY_AVX3_SPR && !COVERSLIP_AMX)
+inline constexpr GemmBf16Kernels kGemmBf16{};
+#endif
+
+}  // namespace coverslip::inline v0::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

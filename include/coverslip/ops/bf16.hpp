@@ -1,0 +1,56 @@
+// Products in bf16 with sums in f32, as operators on the matrix kernel offer them: packing, predicted time and error.
+#pragma once
+#include "coverslip/ops/cost.hpp"
+#include "coverslip/ops/fused.hpp"
+#include "coverslip/ops/matrices/panels.hpp"
+
+namespace coverslip::inline v0::ops {
+
+// As the kernel reads panels of f32: rows of pairs.
+inline Panels paired(Panels panels) {
+  constexpr auto kTerms = static_cast<Dim>(kBf16Terms);
+  panels.rows = (panels.rows + kTerms - 1) / kTerms * kTerms / 2;
+  return panels;
+}
+
+// `form`: the same in f32, in these panels.
+inline Form bf16_form(const Panels& panels, const Form& form, const GemmBf16Kernels& kernels) {
+  return {.packing = form.packing + ", bf16",
+          .pack = [panels, pack = form.pack, pair = kernels.pair](const Tensor& weights) {
+            const Tensor wide = pack(weights);
+            const Panels pairs = paired(panels);
+            Tensor packed = pairs.tensor();
+            const float* from = wide.values<float>().data();
+            float* to = packed.values<float>().data();
+            for (Dim panel = 0; panel < panels.groups * panels.count(); ++panel) {
+              pair(from, static_cast<std::size_t>(panels.rows), to);
+              from += panels.rows * panels.width;
+              to += pairs.rows * pairs.width;
+            }
+            return packed;
+          }};
+}
+
+// Of `rows` of A by all panels. Rates beside the products': numbers a nanosecond that are rounded and made, and bytes
+// of weights.
+inline double bf16_nanoseconds(double rows, const Panels& panels, const KernelTable& kernels) {
+  constexpr double kRounded = 6, kMade = 4, kWeights = 40, kLeastRows = 16;
+  const auto columns = static_cast<double>(panels.groups * panels.padded()),
+             terms = static_cast<double>(2 * paired(panels).rows);
+  const double product =
+      std::max(rows, kLeastRows) * columns * terms / (kernels.gemm_bf16.speed * multiply_adds_per_nanosecond(kernels));
+  return 50 + product + rows * static_cast<double>(panels.groups) * terms / kRounded + rows * columns / kMade +
+         2 * columns * terms / kWeights;
+}
+
+// Both operands are rounded to 8 bits; then two roundings for each term, and the few of bias, residual and reference,
+// which an activation may magnify. What counts as zero because it is subnormal is far less.
+inline double bf16_tolerance(Dim terms, const Epilogue& epilogue) {
+  constexpr double kUnit = 0x1p-8;
+  const double steepness = std::max({1.2, std::abs(double{epilogue.alpha}), std::abs(double{epilogue.beta})});
+  const bool plain = epilogue.activation == Activation::None || epilogue.activation == Activation::Clip;
+  return (2 * kUnit + kUnit * kUnit + (2 * static_cast<double>(terms) + 5) * 0x1p-24) * (plain ? 1 : steepness) +
+         (plain ? 0 : activation_tolerance(epilogue) + 8 * 0x1p-24);
+}
+
+}  // namespace coverslip::inline v0::ops

@@ -1,0 +1,83 @@
+// Options.precision: products in bfloat16 where the target has them, else float32 and a sentence.
+#include <cmath>
+
+#include "coverslip/ops/op.hpp"
+#include "small_network.hpp"
+using namespace coverslip;
+
+namespace {
+
+const TensorType kMap{DType::f32, {1, 64, 48, 48}};
+
+// Big enough that its products are predicted to be faster in bfloat16.
+Graph network() {
+  const auto weights = [](const Shape& shape) {
+    Tensor t = ramp({DType::f32, shape});
+    for (float& x : t.values<float>()) x = 0.01f * std::sin(x);
+    return t;
+  };
+  Graph g;
+  ValueId v = g.input(kMap);
+  v = g.append("Conv", "wide", {v, g.constant(weights({96, 64, 3, 3})), g.constant(weights({96}))},
+               {{"pads", std::vector<Dim>{1, 1, 1, 1}}, {"activation", std::string("Relu")}});
+  v = g.append("Conv", "point", {v, g.constant(weights({80, 96, 1, 1}))});
+  v = g.append("GlobalAveragePool", "mean", {v});
+  v = g.append("Flatten", "row", {v});
+  g.outputs = {g.append("Gemm", "classes", {v, g.constant(weights({80, 7}))})};
+  return g;
+}
+
+Tensor waves() {
+  Tensor t = ramp(kMap);
+  for (float& x : t.values<float>()) x = std::sin(x);
+  return t;
+}
+
+}  // namespace
+
+TEST_CASE("bfloat16 is exact enough, the same for any threads and memory, and said") {
+  const Model model(network());
+  const Tensor x = waves();
+  for (const KernelTable* kernels : supported_kernels()) {
+    if (!has_bf16(*kernels)) continue;
+    CAPTURE(kernels->name);
+    const auto target = static_cast<Target>(std::ranges::find(kTargetNames, kernels->name) - std::begin(kTargetNames));
+    const Options options{.threads = 1, .precision = Precision::Bfloat16, .target = target};
+    Session session(model, options);
+    CHECK(session.precision() == Precision::Bfloat16);
+    CHECK(session.note().empty());
+    CHECK(session.describe().find("_bf16") != std::string::npos);
+    CHECK(session.describe().find("precision: bfloat16") != std::string::npos);
+    const Tensor y = session.run(x), exact = Session(model, {.threads = 1, .target = target}).run(x);
+    float largest = 0, apart = 0;
+    for (std::size_t i = 0; i < 7; ++i) {
+      largest = std::max(largest, std::abs(exact.values<float>()[i]));
+      apart = std::max(apart, std::abs(y.values<float>()[i] - exact.values<float>()[i]));
+    }
+    CHECK(apart > 0);
+    CHECK(apart < largest / 16);
+    Options more = options;
+    more.threads = 3;
+    CHECK(same_bits(Session(model, more).run(x), y));
+    more.max_memory = session.memory().peak() * 9 / 10;
+    more.threads = 1;
+    CHECK(same_bits(Session(model, more).run(x), y));
+  }
+}
+
+TEST_CASE("without products in bfloat16 a Session computes in float32, and a sentence says so") {
+  const Model model(network());
+  const Tensor x = waves();
+  for (const KernelTable* kernels : supported_kernels()) {
+    if (has_bf16(*kernels)) continue;
+    CAPTURE(kernels->name);
+    const auto target = static_cast<Target>(std::ranges::find(kTargetNames, kernels->name) - std::begin(kTargetNames));
+    Session session(model, {.precision = Precision::Bfloat16, .target = target});
+    CHECK(session.precision() == Precision::Float32);
+    CHECK(session.note().find("float32") != std::string::npos);
+    CHECK(session.describe().find(session.note()) != std::string::npos);
+    CHECK(same_bits(session.run(x), Session(model, {.target = target}).run(x)));
+    CHECK(Session(session).note() == session.note());
+  }
+  CHECK(Session(model).note().empty());
+}
