@@ -211,6 +211,19 @@ def test_verify_passes_fails_or_cannot(save: Save, graphs: Graphs) -> None:
     assert slip("verify", save(graphs["two_by_two"]())).code == BAD
 
 
+@pytest.mark.parametrize("verb", ["run", "bench", "info", "verify"])
+def test_bfloat16_is_what_the_target_can_and_is_told(verb: str, path: Path) -> None:
+    for target in slip("cpu", "--json").json()["targets"]:
+        arguments = [verb, path, "--precision", "bfloat16", "--target", target]
+        arguments += ["--seconds", "0.01"] if verb == "bench" else []
+        text, told = slip(*arguments), slip(*arguments, "--json").json()
+        assert text.code == OK
+        assert told["precision"] in ("bfloat16", "float32")
+        assert ("this computes in float32" in text.out) == (told["precision"] == "float32") == ("note" in told)
+        if target in ("sse2", "sse4", "avx2", "neon"):
+            assert told["precision"] == "float32"
+
+
 def test_verify_finds_a_damaged_weight(path: Path) -> None:
     damaged = bytearray(path.read_bytes())
     damaged[damaged.index(reader.read(path).constants["w"].tobytes()) + 1] ^= 1

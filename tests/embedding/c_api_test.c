@@ -118,6 +118,17 @@ static void inputs_are_checked(coverslip_session* session) {
   CHECK(coverslip_session_run(session, &in, 1, NULL, 0, NULL, &error) == COVERSLIP_OK);
 }
 
+static void a_precision_that_the_target_lacks_is_told(const coverslip_model* model) {
+  coverslip_options options = COVERSLIP_OPTIONS;
+  coverslip_session* session = NULL;
+  const char* text = NULL;
+  options.precision = "bfloat16";
+  CHECK(coverslip_session_new(model, &options, &session, NULL) == COVERSLIP_OK);
+  CHECK(coverslip_session_describe(session, NULL, 0, &text, NULL) == COVERSLIP_OK);
+  CHECK(text != NULL && (strstr(text, "precision: bfloat16") != NULL || strstr(text, "computes in float32") != NULL));
+  coverslip_session_free(session);
+}
+
 static void options_of_other_versions_are_understood(const coverslip_model* model) {
   struct {
     coverslip_options known;
@@ -299,6 +310,7 @@ int main(int argc, char** argv) {
   outputs_go_where_the_caller_wants(session);
   inputs_are_checked(session);
   options_of_other_versions_are_understood(model);
+  a_precision_that_the_target_lacks_is_told(model);
   a_stopped_run_leaves_the_session_usable(session);
   pictures_are_prepared_as_the_file_says(model);
   coverslip_session_free(session);

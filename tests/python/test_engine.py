@@ -181,6 +181,26 @@ def test_convolutions_that_round_more_can_be_turned_off(save: Save) -> None:
     assert np.linalg.norm(fast(x) - plain(x)) < 1e-5 * np.linalg.norm(plain(x))
 
 
+def test_bfloat16_is_computed_where_the_cpu_can_and_told(save: Save) -> None:
+    weights = np.random.default_rng(1).standard_normal((256, 256), np.float32) / 16
+    graph = Graph(
+        nodes=[Node("MatMul", "product", ["x", "w"], ["y"], {})],
+        inputs=[Value("x", "f32", (64, 256))],
+        outputs=[Value("y", "f32", (64, 256))],
+        constants={"w": weights},
+    )
+    path, x = save(graph), random(64, 256)
+    exact = coverslip.load(path)(x)
+    for target in coverslip.cpu().targets:
+        model = coverslip.load(path, target=target, precision="bfloat16")
+        if "precision: bfloat16" in model.describe():
+            assert "matmul_bf16" in model.describe()
+            assert 1e-4 < np.linalg.norm(model(x) - exact) / np.linalg.norm(exact) < 1e-2
+        else:
+            assert "this computes in float32" in model.describe()
+            assert np.array_equal(model(x), coverslip.load(path, target=target)(x))
+
+
 def test_bad_files_are_errors(save: Save, classifier_graph: Graph, graphs: Graphs, tmp_path: Path) -> None:
     def code_of(path: Path) -> Errc:
         with pytest.raises(coverslip.Error) as caught:

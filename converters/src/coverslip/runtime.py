@@ -191,8 +191,9 @@ def load(
     """Loads a `.slip` file and plans it for this machine.
 
     threads: 0 takes all that the machine grants. target: an instruction set such as "avx2", else the best.
-    precision: of the arithmetic: "file", "float32", "bfloat16" or "int8". max_memory: a limit in bytes for packed
-    weights, values and scratch. winograd: faster convolutions that round more and need more memory for weights.
+    precision: of the arithmetic: "file", "float32" or "bfloat16", which is of products alone, and where the CPU has
+    none, float32: describe() tells. max_memory: a limit in bytes for packed weights, values and scratch. winograd:
+    faster convolutions that round more and need more memory for weights.
     Raises Error.
     """
     for name, value in (("threads", threads), ("max_memory", max_memory or 0)):
