@@ -1,8 +1,7 @@
-// Runs a plan on threads; the only user of oneTBB.
+// Runs a plan on threads.
 #pragma once
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
 
 #include <atomic>
 #include <chrono>
@@ -12,6 +11,7 @@
 #include "coverslip/graph/pack_store.hpp"
 #include "coverslip/plan/plan.hpp"
 #include "coverslip/plan/split.hpp"
+#include "coverslip/run/team.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -33,8 +33,7 @@ class Executor {
   Executor(std::shared_ptr<const Plan> plan, int threads)
       : shared_plan_(std::move(plan)),
         plan_(*shared_plan_),
-        threads_(threads),
-        task_arena_(threads),
+        team_(threads),
         arena_(allocate(plan_.arena_bytes)),
         scratch_(allocate(plan_.scratch_bytes * static_cast<std::size_t>(threads))),
         memory_(plan_.values.size(), nullptr),
@@ -66,6 +65,24 @@ class Executor {
     for (std::size_t i = 0; i < outputs.size(); ++i) memory_[plan_.outputs[i]] = outputs[i].data();
     for (ValueId v = 0; v < views_.size(); ++v) views_[v] = whole(v);
     stop_ = control.stop;
+    team_.run([&] { run_stretches(control, milliseconds); });
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Ports {  // of the step that runs
+    std::vector<View> inputs, outputs;
+    void clear() {
+      inputs.clear();
+      outputs.clear();
+    }
+  };
+
+  static double since(Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  }
+
+  void run_stretches(const RunControl& control, std::span<double> milliseconds) {
     double done = 0;
     for (const Stretch& stretch : plan_.stretches) {
       if (stretch.chained) {
@@ -83,20 +100,6 @@ class Executor {
           report(plan_.steps[s].step.nanoseconds / static_cast<double>(stretch.slabs.size()), control, done);
         }
     }
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  struct Ports {  // of the step that runs
-    std::vector<View> inputs, outputs;
-    void clear() {
-      inputs.clear();
-      outputs.clear();
-    }
-  };
-
-  static double since(Clock::time_point start) {
-    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   }
 
   // Adds the predicted time of what has just run, unless it was stopped.
@@ -133,21 +136,7 @@ class Executor {
       if (stopped()) return;
       planned.step.run(ports.inputs, ports.outputs, split.piece(i), scratch_of(slot));
     };
-    share(split.pieces(), piece);
-  }
-
-  // f(i, slot) for 0 <= i < n, on all threads; no two at the same time have the same slot.
-  template <class F>
-  void share(Dim n, const F& f) {
-    if (threads_ == 1 || n == 1) {
-      for (Dim i = 0; i < n; ++i) f(i, std::size_t{0});
-      return;
-    }
-    task_arena_.execute([&] {
-      tbb::parallel_for(
-          Dim{0}, n, [&](Dim i) { f(i, static_cast<std::size_t>(tbb::this_task_arena::current_thread_index())); },
-          tbb::static_partitioner());
-    });
+    team_.share(split.pieces(), piece);
   }
 
   // Each box by one thread, through all steps. A step's time is its share of the chain's.
@@ -155,7 +144,7 @@ class Executor {
     const std::size_t length = chain.end - chain.begin;
     std::vector<double> spent(milliseconds.empty() ? 0 : length * ports_.size(), 0.0);
     const Clock::time_point start = Clock::now();
-    share(static_cast<Dim>(chain.slabs.size()), [&](Dim pass, std::size_t slot) {
+    team_.share(static_cast<Dim>(chain.slabs.size()), [&](Dim pass, std::size_t slot) {
       for (std::size_t i = 0; i < length; ++i) {
         if (stopped()) return;
         const Clock::time_point begin = spent.empty() ? Clock::time_point{} : Clock::now();
@@ -189,13 +178,13 @@ class Executor {
   double pieces_wanted(const PlannedStep& planned, const Box& box) const {
     const double whole = static_cast<double>(plan_.values[planned.node.outputs[0]].type.shape.elements());
     const double share = static_cast<double>(box.shape().elements()) / std::max(whole, 1.0);
-    return pieces_for(ports_.size(), planned.step.nanoseconds * share);
+    const std::vector<Cut>& cuts = planned.step.cuts;
+    return pieces_for(ports_.size(), planned.step.nanoseconds * share, !cuts.empty() && cuts[0].repeats);
   }
 
   std::shared_ptr<const Plan> shared_plan_;
   const Plan& plan_;
-  int threads_;
-  tbb::task_arena task_arena_;
+  Team team_;
   Bytes arena_, scratch_;
   std::vector<std::byte*> memory_;  // of each value that has its own
   std::vector<View> views_;         // of each planned value, as it lies now
