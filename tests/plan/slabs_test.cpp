@@ -91,6 +91,29 @@ TEST_CASE("the pieces of a box cover it once, at multiples, about as many as wan
     }
 }
 
+TEST_CASE("few multiples are shared evenly by means of another cut") {
+  const Box box(Shape{1, 3, 40});
+  for (const auto& [wanted, pieces] : {std::pair{2.0, 6}, {3.0, 3}, {4.0, 9}}) {
+    const Split split(box, {{1}, {2, 4}}, wanted);
+    CHECK(split.pieces() == pieces);
+    CHECK(split.piece(0).shape()[1] == 1);
+  }
+  CHECK(Split(box, {{2, 4}, {1}}, 2).pieces() == 2);
+}
+
+TEST_CASE("a piece is worth its handing over, and few where each repeats work") {
+  constexpr double kMicrosecond = 1e3, kMillisecond = 1e6;
+  for (const bool repeats : {false, true}) {
+    CHECK(pieces_for(1, kMillisecond, repeats) == 1);
+    CHECK(pieces_for(8, 5 * kMicrosecond, repeats) == 1);
+    CHECK(pieces_for(8, 30 * kMicrosecond, repeats) == 3);
+    CHECK(pieces_for(8, 200 * kMicrosecond, repeats) == 8);
+    CHECK(pieces_for(2, 1000 * kMillisecond, repeats) >= 100);
+  }
+  CHECK(pieces_for(2, 2 * kMillisecond, false) == 8);
+  CHECK(pieces_for(2, 2 * kMillisecond, true) == 2);
+}
+
 TEST_CASE("values between two slabbed stretches stay whole") {
   Graph g;
   const auto extend = [&](ValueId v, int length) {

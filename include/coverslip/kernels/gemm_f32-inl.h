@@ -238,8 +238,11 @@ void Gemm(const IndirectF32& gemm) {
   }
 }
 
-inline constexpr GemmF32Kernels kGemmF32{
-    .rows = kBlockRows, .columns = kTileColumns, .run = Gemm<ProductF32>, .pack = PackPanel<kTileColumns>};
+inline constexpr GemmF32Kernels kGemmF32{.tile = kTileRows,
+                                         .rows = kBlockRows,
+                                         .columns = kTileColumns,
+                                         .run = Gemm<ProductF32>,
+                                         .pack = PackPanel<kTileColumns>};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -15,7 +15,8 @@ struct PanelF32 {
 };
 
 struct GemmF32Kernels {
-  std::size_t rows;     // of C that lie in registers together: multiples of it are fastest
+  std::size_t tile;     // rows of C that lie in registers together
+  std::size_t rows;     // a multiple of it: best for a small B, whatever its columns
   std::size_t columns;  // of a panel of B
   void (*run)(const IndirectF32&);
   void (*pack)(const PanelF32&);

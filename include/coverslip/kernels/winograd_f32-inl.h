@@ -257,14 +257,13 @@ inline void WinogradProduct(const WinogradProductF32& work) {
   const auto& kernels = kPointTiles[work.width / kTileLanes - 1];
   PointArgs args{.v = work.v,
                  .v_step = v_point * work.points * blocks,
-
                  .u = work.u,
                  .m = work.m,
                  .m_step = m_point * work.points,
                  .groups = work.groups - bigger,
                  .channels = work.channels,
                  .v_block = v_point * work.points};
-  for (size_t point = 0; point < work.points; ++point) {
+  for (size_t point = 0; point < work.wanted; ++point) {
     args.u = work.u + point * work.channels * work.width;
     args.v = work.v + point * v_point;
     args.m = work.m + point * m_point;

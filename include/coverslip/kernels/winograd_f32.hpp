@@ -25,13 +25,13 @@ struct WinogradForwardF32 {
   float* v;  // the tile's row of its group
 };
 
-// All points of all groups, times one panel of weights. A group has tiles / groups tiles, the last tiles % groups of
+// Some points of all groups, times one panel of weights. A group has tiles / groups tiles, the last tiles % groups of
 // them one more.
 struct WinogradProductF32 {
-  const float* v;  // the groups, one after the other
-  const float* u;  // [points][channels][width]
-  float* m;        // [groups][points][rows][width]
-  std::size_t tiles, groups, points, channels;
+  const float* v;  // at the first point that is wanted of the first group
+  const float* u;  // [wanted][channels][width]
+  float* m;        // [groups][points][rows][width], at the first point that is wanted
+  std::size_t tiles, groups, points, wanted, channels;
   std::size_t width;  // of the panel: a multiple of `lanes`, at most `columns`
 };
 

@@ -26,6 +26,7 @@ struct Form {
 struct Cut {
   std::size_t axis;
   Dim multiple = 1;
+  bool repeats = false;  // each piece does some work anew, so that one for each thread is best
 };
 
 // One way to do one node on one CPU. Any two boxes may be computed at the same time, and give the same bits as one box

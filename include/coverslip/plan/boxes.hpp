@@ -9,10 +9,10 @@ inline namespace v0 {
 // that bits stay the same.
 inline Box widened(const Box& box, const std::vector<Cut>& cuts, const Shape& whole) {
   Box wide(whole);
-  for (const auto& [axis, multiple] : cuts) {
-    const Range& range = box[axis];
-    wide[axis] = {range.begin / multiple * multiple,
-                  std::min((range.end + multiple - 1) / multiple * multiple, whole[axis])};
+  for (const Cut& cut : cuts) {
+    const Range& range = box[cut.axis];
+    wide[cut.axis] = {range.begin / cut.multiple * cut.multiple,
+                      std::min((range.end + cut.multiple - 1) / cut.multiple * cut.multiple, whole[cut.axis])};
   }
   return wide;
 }

@@ -18,8 +18,13 @@ class Split {
     for (const Cut& cut : cuts) {
       const Dim multiples = within(cut);
       if (multiples < 2 || used == sides_.size()) continue;
-      const Dim pieces = std::min(multiples, static_cast<Dim>(std::ceil(wanted / static_cast<double>(pieces_))));
+      Dim pieces = static_cast<Dim>(std::ceil(wanted / static_cast<double>(pieces_)));
       if (pieces < 2) break;
+      if (multiples < 3 * pieces && multiples % pieces > 0) {  // uneven: another cut evens it out
+        pieces = multiples;
+        wanted *= 2;
+      }
+      pieces = std::min(multiples, pieces);
       sides_[used++] = {cut, multiples, pieces};
       pieces_ *= pieces;
     }
@@ -56,12 +61,16 @@ class Split {
   Dim pieces_ = 1;
 };
 
-// Enough to keep all threads busy, each worth the cost of handing it over, and short enough to stop soon.
-inline double pieces_for(std::size_t threads, double nanoseconds) {
-  constexpr double kLeastNanoseconds = 10'000, kLongest = 2'000'000, kPerThread = 4;
-  const double soon = std::max(1.0, nanoseconds / kLongest);
+// As many for each thread, none too short to be worth its handing over, and short enough to stop soon. More than one for
+// each, to even out what other work takes from a core, only where they are long and repeat nothing: a kernel is best on
+// large pieces.
+inline double pieces_for(std::size_t threads, double nanoseconds, bool repeats = false) {
+  constexpr double kLeast = 8'000, kLong = 100'000, kLongest = 5'000'000, kPerThread = 4;
+  const double soon = std::max(1.0, nanoseconds / (repeats ? 2 * kLongest : kLongest));
   if (threads == 1) return soon;
-  return std::clamp(nanoseconds / kLeastNanoseconds, 1.0, std::max(kPerThread * static_cast<double>(threads), soon));
+  const auto all = static_cast<double>(threads);
+  const double even = all * std::clamp(std::floor(nanoseconds / all / kLong), 1.0, repeats ? 1.0 : kPerThread);
+  return std::max(soon, std::clamp(std::floor(nanoseconds / kLeast), 1.0, even));
 }
 
 }  // namespace v0

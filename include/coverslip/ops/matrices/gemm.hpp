@@ -140,12 +140,12 @@ inline Step gemm_step(const Node& node, const Types& in, const Gemm& gemm, const
                       const KernelTable& kernels) {
   const double outputs = static_cast<double>(gemm.m) * static_cast<double>(gemm.n);
   const bool wide = gemm.n > gemm.m;  // each piece reads the whole of the other operand
+  const Cut by_rows{0, product.least_rows}, by_columns{1, product.width};
   Step step{
       .kernel = product.packed ? "gemm" : "gemm_unpacked",
       .inputs = {{Layout::Planar}, product.packed ? gemm_weights_form(gemm, product.width) : Form{Layout::Planar}},
       .outputs = {Layout::Planar},
-      .cuts = wide ? std::vector<Cut>{{1, product.width}, {0, product.tile_rows}}
-                   : std::vector<Cut>{{0, product.tile_rows}, {1, product.width}},
+      .cuts = wide ? std::vector{by_columns, by_rows} : std::vector{by_rows, by_columns},
       .scratch_bytes = product.scratch_bytes(gemm.n),
       .nanoseconds = product.nanoseconds(outputs, in[0].bytes() + in[1].bytes(), kernels),
       .multiply_adds = outputs * static_cast<double>(gemm.k),

@@ -204,7 +204,7 @@ inline Step matmul_step(const Node& node, const Types& in, const MatMul& matmul,
   const auto outputs = static_cast<double>(matmul.output.elements());
   std::vector<Cut> cuts;
   for (std::size_t axis = 0; axis < matmul.batch; ++axis) cuts.push_back({axis});
-  if (matmul.a.rank() > 1) cuts.push_back({matmul.batch, product.tile_rows});
+  if (matmul.a.rank() > 1) cuts.push_back({matmul.batch, product.least_rows});
   if (matmul.b.rank() > 1) {
     // Each piece reads the whole of the other operand: better that which is smaller.
     const bool wide = in[1].shape.elements() > in[0].shape.elements() && matmul.b_count() == 1;

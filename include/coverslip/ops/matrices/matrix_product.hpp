@@ -19,7 +19,7 @@ class MatrixProduct {
   Dim terms = 0;       // K
   Dim panel_rows = 0;  // of B
   Dim width = 1;       // of a panel of B
-  Dim tile_rows = 1;
+  Dim tile_rows = 1, least_rows = 1;  // least_rows: that are worth a piece of their own
   bool packed = false;         // B is a constant in panels; otherwise it is packed while it runs
   bool copies_a = false;       // rows of A do not lie side by side
   bool computes_init = false;  // add() is given rows to be computed, not pointers
@@ -31,13 +31,14 @@ class MatrixProduct {
   void use(const GemmF32Kernels& kernels) {
     width = static_cast<Dim>(kernels.columns);
     tile_rows = static_cast<Dim>(kernels.rows);
+    least_rows = static_cast<Dim>(kernels.tile);
     panel_rows = terms;
     kernel = kernels.run;
     pack = kernels.pack;
   }
   void use(const GemmBf16Kernels& kernels) {
     width = static_cast<Dim>(kernels.columns);
-    tile_rows = static_cast<Dim>(kernels.rows);
+    tile_rows = least_rows = static_cast<Dim>(kernels.rows);
     panel_rows = paired({.rows = terms}).rows;
     kernel = kernels.run;
     kernel_scratch_bytes = kernels.scratch_bytes(static_cast<std::size_t>(terms));

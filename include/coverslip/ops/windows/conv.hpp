@@ -126,16 +126,6 @@ inline FillWeights conv_weights(const Panels& panels, Dim taps) {
   return [panels, source](const float* weights, float* packed) { panels.fill(weights, packed, source); };
 }
 
-// Best cut first: rows of the map, or channels where most of the bytes are weights.
-inline std::vector<Cut> conv_cuts(const Types& in, const Shape& y, Dim channel_multiple) {
-  std::vector<Cut> cuts{{0}};
-  for (std::size_t axis = 2; axis < y.rank(); ++axis) cuts.push_back({axis});
-  std::rotate(cuts.begin(), cuts.begin() + 1, cuts.begin() + 2);
-  const bool heavy = in[1].bytes() > in[0].bytes();
-  cuts.insert(heavy ? cuts.begin() : cuts.begin() + 2, {1, channel_multiple});
-  return cuts;
-}
-
 inline IndirectConv conv_indirect(const Node& node, const Types& in, const KernelTable& kernels) {
   const Shape &x = in[0].shape, &w = in[1].shape;
   const Dim groups = groups_of(node);
@@ -179,9 +169,10 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
                                    : "conv_indirect",
       .inputs = {{Layout::ChannelsLast}, weights_form("conv, " + to_string(conv.panels), conv.panels.floats(), fill)},
       .outputs = {Layout::ChannelsLast},
-      .cuts = conv_cuts(in, y, conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
+      .cuts = conv_cuts(y, in[1].shape.elements() > in[0].shape.elements() + y.elements(),
+                        conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
       .scratch_bytes = conv.scratch_bytes(),
-      .nanoseconds = pass_nanoseconds(bytes) / 4 + pointers * kNanosecondsPerPointer +
+      .nanoseconds = pass_nanoseconds(bytes) * 0.75 + pointers * kNanosecondsPerPointer +
                      multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),
       .multiply_adds = multiply_adds,
       .run = run_with_packed(run)};

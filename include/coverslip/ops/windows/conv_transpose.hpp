@@ -220,15 +220,16 @@ inline std::vector<Step> plan_conv_transpose(const Node& node, const Types& in, 
     for (const Phase& phase : phases)
       phase.conv.run(from[0], weights + phase.weights, bias, nullptr, to[0], box, memory);
   };
-  Step step{
-      .kernel = "conv_transpose",
-      .inputs = {{Layout::ChannelsLast}, weights_form(packing_of(phases), floats, fill)},
-      .outputs = {Layout::ChannelsLast},
-      .cuts = conv_cuts(in, y, panels.groups > 1 ? panels.columns : panels.width),
-      .scratch_bytes = scratch,
-      .nanoseconds = pass_nanoseconds(bytes) + multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),
-      .multiply_adds = multiply_adds,
-      .run = run_with_packed(run)};
+  Step step{.kernel = "conv_transpose",
+            .inputs = {{Layout::ChannelsLast}, weights_form(packing_of(phases), floats, fill)},
+            .outputs = {Layout::ChannelsLast},
+            .cuts = conv_cuts(y, in[1].shape.elements() > in[0].shape.elements() + y.elements(),
+                              panels.groups > 1 ? panels.columns : panels.width),
+            .scratch_bytes = scratch,
+            .nanoseconds =
+                3 * pass_nanoseconds(bytes) + multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),
+            .multiply_adds = multiply_adds,
+            .run = run_with_packed(run)};
   if (in.size() > 2) step.inputs.push_back(node.has(2) ? bias_form(panels) : Form{});
   if (constants[1] != nullptr && (!node.has(2) || constants[2] != nullptr)) return {step};
   return {with_computed_weights(std::move(step), node, in, panels, floats, fill, run, conv_transpose_needed)};

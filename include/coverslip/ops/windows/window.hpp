@@ -71,4 +71,18 @@ inline Window window_of(const Node& node, std::size_t axis, std::size_t axes, Di
   return window;
 }
 
+// How threads share a convolution, best cut first: rows of the map, or channels where it is heavy, that is, where
+// weights are more than all else. A thread that has rows reads all weights; one that has channels reads all of the
+// input, and others will read what it made.
+inline std::vector<Cut> conv_cuts(const Shape& y, bool heavy, Dim channel_multiple) {
+  const Cut channels{.axis = 1, .multiple = channel_multiple, .repeats = true};
+  std::vector<Cut> cuts;
+  if (heavy) cuts.push_back(channels);
+  if (y.rank() > 2) cuts.push_back({2});
+  cuts.push_back({0});
+  if (!heavy) cuts.push_back(channels);
+  for (std::size_t axis = 3; axis < y.rank(); ++axis) cuts.push_back({axis});
+  return cuts;
+}
+
 }  // namespace coverslip::inline v0::ops

@@ -5,8 +5,8 @@
 
 namespace coverslip::inline v0::ops {
 
-// Channels-last input and output; weights [panels][points][channels][width], of which the last panel may be narrower.
-// Tiles begin at multiples of their size in the whole output.
+// Channels-last input and output; weights [panels][points][channels][width], or [points][panels][channels][width], of
+// which the last panel may be narrower. Tiles begin at multiples of their size in the whole output.
 class WinogradConv {
  public:
   struct Axis {
@@ -24,30 +24,48 @@ class WinogradConv {
   Dim lanes() const { return static_cast<Dim>(kernels.lanes); }
   Dim columns() const { return static_cast<Dim>(kernels.columns); }
   Dim padded() const { return (outputs + lanes() - 1) / lanes() * lanes(); }
+  Dim panels() const { return (padded() + columns() - 1) / columns(); }
   Dim weight_floats() const { return points() * channels * padded(); }
   Dim tiles() const { return axes[0].tiles() * axes[1].tiles() * axes[2].tiles(); }  // of one sample
 
-  // Tiles that are worked on together, as whole groups: their points lie in the L2 cache, but for a few of them all
-  // weights would come from the outer cache too often.
-  Dim block_tiles(Dim samples) const {
-    constexpr Dim kLeast = 24;
+  // How tiles meet weights. Panel by panel: the points of a block of tiles lie in the L2 cache, and all weights come
+  // from the outer one for each block. Point by point: of all panels at once, for so many tiles that these pass through
+  // the outer cache as well, but weights come less often.
+  struct Order {
+    Dim tiles;  // of a block: whole groups
+    bool by_point;
+    double outer_floats;  // through the outer cache
+  };
+  Order order(Dim samples) const {
+    constexpr Dim kLeast = 24, kMostFloats = 2 << 20;
     const auto rows = static_cast<Dim>(kernels.rows);
-    const Dim fit = static_cast<Dim>(kernels.block_bytes) / (4 * points() * (channels + columns()));
-    const Dim groups = std::max(fit / rows, (kLeast + rows - 1) / rows);
-    return std::min(groups, (std::max<Dim>(samples, 1) * tiles() + rows - 1) / rows) * rows;
+    const Dim all = std::max<Dim>(samples, 1) * tiles(), values = points() * (channels + padded());
+    const auto ordered = [&](Dim fit, Dim least, bool by_point) {
+      const Dim groups = std::min(std::max(fit / rows, (least + rows - 1) / rows), (all + rows - 1) / rows);
+      const double passes = std::ceil(static_cast<double>(all) / static_cast<double>(groups * rows));
+      return Order{groups * rows, by_point,
+                   passes * static_cast<double>(weight_floats()) +
+                       (by_point ? 2 * static_cast<double>(all) * static_cast<double>(values) : 0)};
+    };
+    const auto cache = static_cast<Dim>(kernels.block_bytes) / 4;
+    const Order by_panel = ordered(cache / (points() * (channels + columns())), kLeast, false);
+    const Order by_point = ordered(kMostFloats / values, 1, true);
+    return by_point.outer_floats < by_panel.outer_floats ? by_point : by_panel;
   }
   std::size_t scratch_bytes(Dim samples) const {
-    const Dim groups = block_tiles(samples) / static_cast<Dim>(kernels.rows);
-    return static_cast<std::size_t>(groups * (v_floats() + m_floats())) * sizeof(float);
+    const Order by = order(samples);
+    const Dim groups = by.tiles / static_cast<Dim>(kernels.rows);
+    return static_cast<std::size_t>(groups * (v_floats() + m_floats() * (by.by_point ? panels() : 1))) * sizeof(float);
   }
 
-  void pack(const float* weights, float* packed) const {
+  void pack(const float* weights, float* packed, bool by_point) const {
     const WinogradTransforms transforms(tile.outputs);
     const auto taps = static_cast<Dim>(transforms.taps);
     std::vector<double> u, other;
     for (Dim first = 0; first < outputs; first += columns()) {
       const Dim width = std::min(columns(), padded() - first), held = std::min(width, outputs - first);
-      float* const panel = packed + first * points() * channels;
+      float* const panel = packed + first * channels * (by_point ? 1 : points());
+      const Dim point_step = channels * (by_point ? padded() : width);
       for (Dim c = 0; c < channels; ++c) {
         u.assign(static_cast<std::size_t>(taps * width), 0.0);
         for (Dim k = 0; k < held; ++k)
@@ -56,7 +74,7 @@ class WinogradConv {
         multiply_axes(transforms.weights, u, other, static_cast<std::size_t>(width));
         for (Dim p = 0; p < points(); ++p)
           for (Dim k = 0; k < width; ++k)
-            panel[(p * channels + c) * width + k] = static_cast<float>(u[static_cast<std::size_t>(p * width + k)]);
+            panel[p * point_step + c * width + k] = static_cast<float>(u[static_cast<std::size_t>(p * width + k)]);
       }
     }
   }
@@ -68,35 +86,52 @@ class WinogradConv {
     const Place<const float> from(*this, x), add = init != nullptr ? Place<const float>(*this, *init) : from;
     const Place<float> to(*this, y);
     const auto rows = static_cast<Dim>(kernels.rows);
-    const Dim block = block_tiles(samples);
+    const Order by = order(samples);
+    const Dim blocks = (all.count + by.tiles - 1) / by.tiles, each = by.tiles / rows;
+    const Range wanted{box[1].begin / columns(), (box[1].end + columns() - 1) / columns()};
     float* const v = reinterpret_cast<float*>(scratch);
-    float* const m = v + block / rows * v_floats();
-    for (Dim first = 0; first < all.count; first += block) {
-      const Group group(std::min(block, all.count - first), rows);
+    float* const m = v + each * v_floats();
+    for (Dim block = 0; block < blocks; ++block) {
+      const Dim first = all.count * block / blocks;
+      const Group group(all.count * (block + 1) / blocks - first, rows);
       for (Dim i = 0; i < group.tiles; ++i) {
         const auto [g, row] = group.place(i);
         forward(from, all.at(first + i), v + g * v_floats() + row * lanes());
       }
-      for (Dim k = box[1].begin / columns() * columns(); k < box[1].end; k += columns()) {
-        const Dim width = std::min(columns(), padded() - k);
-        kernels.product({.v = v,
-                         .u = weights + k * points() * channels,
-                         .m = m,
+      const auto multiply = [&](Dim panel, Range at, float* made) {
+        const Dim k = panel * columns(), width = std::min(columns(), padded() - k);
+        const Dim u = by.by_point ? at.begin * padded() + k : k * points() + at.begin * width;
+        kernels.product({.v = v + at.begin * rows * lanes(),
+                         .u = weights + u * channels,
+                         .m = made + at.begin * rows * width,
                          .tiles = static_cast<std::size_t>(group.tiles),
                          .groups = static_cast<std::size_t>(group.groups),
                          .points = tile.points(),
+                         .wanted = static_cast<std::size_t>(at.extent()),
                          .channels = static_cast<std::size_t>(channels),
                          .width = static_cast<std::size_t>(width)});
+      };
+      const auto write = [&](Dim panel, const float* made) {
+        const Dim k = panel * columns(), width = std::min(columns(), padded() - k);
         for (Dim i = 0; i < group.tiles; ++i) {
           const auto [g, row] = group.place(i);
           WinogradBackF32 out{};
-          out.m = m + (g * points() * rows + row) * width;
+          out.m = made + (g * points() * rows + row) * width;
           out.width = static_cast<std::size_t>(width);
           out.columns = static_cast<std::size_t>(std::min(width, box[1].end - k));
           out.bias = bias != nullptr ? bias + k : nullptr;
           out.epilogue = epilogue;
           back(to, init != nullptr ? &add : nullptr, all.at(first + i), k, box, out);
         }
+      };
+      const auto place_of = [&](Dim panel) { return m + (by.by_point ? panel - wanted.begin : 0) * each * m_floats(); };
+      if (by.by_point)
+        for (Dim point = 0; point < points(); ++point)
+          for (Dim panel = wanted.begin; panel < wanted.end; ++panel)
+            multiply(panel, {point, point + 1}, place_of(panel));
+      for (Dim panel = wanted.begin; panel < wanted.end; ++panel) {
+        if (!by.by_point) multiply(panel, {0, points()}, m);
+        write(panel, place_of(panel));
       }
     }
   }

@@ -40,9 +40,8 @@ inline double winograd_nanoseconds(const WinogradConv& conv, Dim samples, const 
   const auto tiles = static_cast<double>(samples * conv.tiles()), lanes = static_cast<double>(conv.lanes());
   const auto padded = static_cast<double>(conv.padded()), weights = static_cast<double>(conv.weight_floats());
   const double inputs = std::ceil(static_cast<double>(conv.channels) / lanes) * lanes;
-  const double passes = std::ceil(tiles / static_cast<double>(conv.block_tiles(samples)));
   const double product = weights * std::max(tiles, kLeastRows) / multiply_adds_per_nanosecond(kernels);
-  const double stream = 4 * weights * (1 / kFirst + (passes - 1) / kAgain);
+  const double stream = 4 * (weights / kFirst + (conv.order(samples).outer_floats - weights) / kAgain);
   const double points = 4 * tiles * static_cast<double>(conv.points());
   return 50 + std::max(product, stream) + std::min(product, stream) / 2 +
          points * (inputs * static_cast<double>(conv.spatial) / kMade + padded / kRead);
@@ -66,12 +65,16 @@ inline void add_winograd(std::vector<Step>& steps, const Node& node, const Types
     step.kernel = "winograd";
     for (const std::size_t outputs : tile.outputs)
       if (outputs > 1) step.kernel += "_" + std::to_string(outputs);
-    const FillWeights fill = [conv = *conv](const float* weights, float* packed) { conv.pack(weights, packed); };
-    step.inputs[1] = weights_form(step.kernel + ", panels of " + std::to_string(conv->columns()) + ", vectors of " +
-                                      std::to_string(conv->lanes()),
+    const bool by_point = conv->order(samples).by_point;
+    const FillWeights fill = [conv = *conv, by_point](const float* weights, float* packed) {
+      conv.pack(weights, packed, by_point);
+    };
+    step.inputs[1] = weights_form(step.kernel + (by_point ? ", points of panels of " : ", panels of ") +
+                                      std::to_string(conv->columns()) + ", vectors of " + std::to_string(conv->lanes()),
                                   conv->weight_floats(), fill);
+    const Dim others = in[0].shape.elements() + y.elements();
+    step.cuts = conv_cuts(y, conv->weight_floats() > others, conv->columns());
     for (Cut& cut : step.cuts) {
-      if (cut.axis == 1) cut.multiple = conv->columns();
       if (cut.axis >= 2) cut.multiple = conv->axes[cut.axis + 3 - y.rank()].tile;
     }
     step.scratch_bytes = conv->scratch_bytes(samples);
