@@ -10,7 +10,7 @@ inline double multiply_adds_per_nanosecond(const KernelTable& kernels) {
 }
 
 // Of values that mostly lie in the outer caches.
-inline constexpr double kBytesPerNanosecond = 10;
+inline constexpr double kBytesPerNanosecond = 30;
 
 // To read and write so many bytes, with simple arithmetic on the way.
 inline double pass_nanoseconds(std::size_t bytes) { return 50 + static_cast<double>(bytes) / kBytesPerNanosecond; }

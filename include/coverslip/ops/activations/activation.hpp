@@ -81,7 +81,7 @@ inline constexpr Function kActivationTable[] = {
      .of = [](double x, double, double) { return logistic(x); },
      .kernel = Activation::Sigmoid,
      .tolerance = 8,
-     .work = 3},
+     .work = 1.5},
     {.name = "HardSigmoid",  // at most 1, made of terms of at most 1 + |beta|
      .of = [](double x, double alpha, double beta) { return bounded(alpha * x + beta, 0, 1); },
      .kernel = Activation::HardSigmoid,
@@ -115,7 +115,7 @@ inline constexpr Function kActivationTable[] = {
      .of = [](double x, double by_tanh, double) { return gelu(x, by_tanh != 0); },
      .kernel = Activation::Gelu,
      .tolerance = 10,
-     .work = 4,
+     .work = 2.5,
      .choose = gelu_kind,
      .other = {"approximate", "tanh"}},
     {.name = "Swish",  // alpha x is rounded where the curve is no steeper than 1.1
@@ -123,7 +123,7 @@ inline constexpr Function kActivationTable[] = {
      .kernel = Activation::Swish,
      .tolerance = 10,
      .alpha = {"alpha", 1},
-     .work = 3},
+     .work = 1.5},
 };
 inline constexpr auto kActivation = records_of<FunctionRecord, kActivationTable>();
 

@@ -324,7 +324,7 @@ inline void add_planar_convs(std::vector<Step>& steps, const Node& node, const T
     if (y.rank() > 3) std::swap(step.cuts[0], step.cuts[1]);
     step.scratch_bytes = conv.scratch_bytes();
     const std::size_t bytes = in[0].bytes() + in[1].bytes() + TensorType{DType::f32, y}.bytes();
-    step.nanoseconds = pass_nanoseconds(bytes) / (planar ? 1 : 4) +
+    step.nanoseconds = pass_nanoseconds(bytes) * (planar ? 3 : 0.75) +
                        step.multiply_adds * conv.slowdown(kernels) / multiply_adds_per_nanosecond(kernels);
     step.run = run_with_packed(
         [conv](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box, std::byte* scratch) {

@@ -191,7 +191,7 @@ inline std::vector<Step> plan_pool(const Node& node, const Types& in, Constants 
   if (pooling.axes > 3 || is_half(in[0].dtype)) return {};
   const TensorType type = pool_type(node, in, constants)[0];
   const double reads =
-      static_cast<double>(type.bytes()) * static_cast<double>(pooling.terms()) / (8 * kBytesPerNanosecond);
+      static_cast<double>(type.bytes()) * static_cast<double>(pooling.terms()) / (2.5 * kBytesPerNanosecond);
   Step step;
   step.cuts = {{0}};
   step.nanoseconds = pass_nanoseconds(in[0].bytes() + type.bytes()) + reads;
