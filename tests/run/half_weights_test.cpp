@@ -194,13 +194,14 @@ TEST_CASE("weights in 16 bits are planned as those in f32 are, and give the same
       CAPTURE(network.name);
       const Graph graph = network.build(stored(dtype)), plain = network.build(in_f32(dtype));
       const std::vector<Tensor> inputs = inputs_of(plain);
-      for (const Target target : cpu().targets) {
-        Session half(Model(graph), {.threads = 2, .target = target}),
-            full(Model(plain), {.threads = 2, .target = target});
-        const std::vector<Tensor> got = half.run(inputs), want = full.run(inputs);
-        CHECK(std::ranges::equal(got, want, [](const Tensor& a, const Tensor& b) { return same_bits(a, b); }));
-        CHECK(kernels(half) == kernels(full));
-      }
+      for (const Target target : cpu().targets)
+        for (const Precision precision : {Precision::AsFile, Precision::Bfloat16}) {
+          const Options options{.threads = 2, .precision = precision, .target = target};
+          Session half(Model(graph), options), full(Model(plain), options);
+          const std::vector<Tensor> got = half.run(inputs), want = full.run(inputs);
+          CHECK(std::ranges::equal(got, want, [](const Tensor& a, const Tensor& b) { return same_bits(a, b); }));
+          CHECK(kernels(half) == kernels(full));
+        }
     }
 }
 

@@ -31,7 +31,8 @@ inline Tensor widened(const Tensor& constant, const HalfKernels& kernels, Bytes 
 }
 
 // Memory for the f32 copies that live while a constant is packed, several at a time: each takes that of one before it.
-// An allocation for each would leave holes between the packed ones. Safe to share between threads.
+// Any allocator gives so much at once its own pages, which go back to the system; smaller pieces would leave holes
+// between what is packed. Pages that are not written are not there. Safe to share between threads.
 class WideMemory {
  public:
   explicit WideMemory(const HalfKernels& kernels) : kernels_(kernels) {}
@@ -62,11 +63,12 @@ class WideMemory {
         free_.pop_back();
       }
     }
-    if (bytes <= piece.bytes && piece.bytes / 8 <= bytes) return piece;
+    if (bytes <= piece.bytes && piece.bytes / 2 <= bytes) return piece;
     piece = {};
-    return {bytes, allocate(bytes)};
+    return {bytes, allocate(std::max(bytes, kLeast))};
   }
 
+  static constexpr std::size_t kLeast = std::size_t{33} << 20;
   const HalfKernels& kernels_;
   std::mutex mutex_;
   std::vector<Piece> free_;
