@@ -69,6 +69,13 @@ class Engine {
   Verification verify() {
     return in_turn([&] { return model_.verify(options_); });
   }
+  void save_packed(const std::string& path, const std::vector<Shape>& shapes) {
+    in_turn([&] {
+      session_.memory(shapes);  // plans, and so packs
+      model_.save_packed(path);
+      return true;
+    });
+  }
 
  private:
   std::vector<Tensor> inputs_of(const std::vector<Array>& arrays) const {
@@ -225,6 +232,10 @@ NB_MODULE(_engine, module) {
            [](Engine& self) {
              const Verification v = self.verify();
              return nb::make_tuple(v.passed, v.samples, v.largest_difference, v.tolerance);
+           })
+      .def("save_packed",
+           [](Engine& self, const std::string& path, const std::vector<std::vector<Dim>>& shapes) {
+             self.save_packed(path, shapes_of(shapes));
            })
       .def("preprocess",
            [](const Engine& self, const nb::ndarray<const std::uint8_t, nb::c_contig, nb::device::cpu>& pixels) {

@@ -1,20 +1,24 @@
 """The network of tests/data/golden/v1.slip, which every later version must read: one of everything in version 1.
 
-`python golden_v1.py` writes the file.
+`python golden_v1.py` writes the file, and v1_packed.slip, which holds packed constants too.
 """
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 
+from coverslip import schema
 from coverslip.golden import golden_input
 from coverslip.ir import FREE, Array, GoldenCase, Graph, Node, Preprocess, Value
-from coverslip.writer import write
+from coverslip.writer import to_bytes, write
 
 PATH = Path(__file__).resolve().parents[2] / "tests" / "data" / "golden" / "v1.slip"
+PACKED = PATH.with_name("v1_packed.slip")
 FLOAT = 1  # ONNX's number of f32, for Cast
 RESIZE = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
 
@@ -100,5 +104,41 @@ def answers(x: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[Array
     return leaky.mean(axis=(1, 2))[None], grown[None]
 
 
+def packed() -> bytes:
+    """The file with packed constants that no engine asks for: two of `w`, one of `i8`."""
+    record = schema.BY_NAME["PACK"].layout
+    w = constants()["w"].astype("<f4").tobytes()
+    payloads = w + bytes(-len(w) % schema.ALIGN) + w[:64] + bytes([1, 2, 3])
+    second = len(w) + -len(w) % schema.ALIGN
+    rows = ((0, 7, 1, 0, 0, len(w)), (0, 22, 2, 0, second, 64), (4, 31, 1, 3, second + 64, 3))
+    names = b"one way" + b"the other, of 2" + b"backwards"
+    return with_sections(
+        to_bytes(graph()), {"PACK": b"".join(record.pack(*row) for row in rows), "PNAM": names, "PDAT": payloads}
+    )
+
+
+def with_sections(data: bytes, added: dict[str, bytes]) -> bytes:
+    """A whole file with further sections, which are not critical."""
+    sect, head = schema.BY_NAME["SECT"].layout, schema.BY_NAME["HEAD"].layout
+    sections = {}
+    for i in range(struct.unpack_from("<I", data, 24)[0]):
+        kind, size, flags, offset, length, *_ = sect.unpack_from(data, schema.HEADER + i * sect.size)
+        sections[kind] = (size, flags, data[offset : offset + length])
+    for name, content in added.items():
+        section = schema.BY_NAME[name]
+        sections[section.kind] = (section.record_size, 0, content)
+    table, body, at = b"", b"", schema.HEADER + len(sections) * sect.size
+    for kind, (size, flags, content) in sorted(sections.items()):
+        padding = -at % schema.ALIGN
+        at += padding
+        body += bytes(padding) + content
+        table += sect.pack(kind, size, flags, at, len(content), len(content), hashlib.sha256(content).digest())
+        at += len(content)
+    magic = int.from_bytes(schema.MAGIC, "little")
+    unsigned = head.pack(magic, schema.VERSION, schema.HEADER, at, len(sections), 0, bytes(32))[: schema.ROOT]
+    return unsigned + hashlib.sha256(unsigned + table).digest() + table + body
+
+
 if __name__ == "__main__":
     write(graph(), PATH)
+    PACKED.write_bytes(packed())

@@ -33,6 +33,7 @@ from coverslip import (
 from coverslip.ir import Graph, Value
 from coverslip.to_onnx import to_onnx
 from coverslip.verify import Answers
+from coverslip.writer import to_bytes
 
 
 def picture_classifier() -> onnx.ModelProto:
@@ -278,6 +279,7 @@ def test_keras_is_compared_with_the_import_and_says_so(tmp_path: Path) -> None:
         ({"preprocess": "colour=RGB"}, Errc.BadInput),
         ({"preprocess": "vgg"}, Errc.BadInput),
         ({"colour": "RGB"}, Errc.BadInput),
+        ({"pack": "z80"}, Errc.Unsupported),
     ],
 )
 def test_wrong_options_are_refused_and_nothing_is_written(
@@ -287,6 +289,17 @@ def test_wrong_options_are_refused_and_nothing_is_written(
         coverslip.convert(source, tmp_path / "net.slip", **options)
     assert caught.value.code is code
     assert not (tmp_path / "net.slip").exists()
+
+
+@pytest.mark.skipif(not hasattr(coverslip, "load"), reason="the engine is not built")
+def test_weights_are_packed_for_a_target(source: Path, tmp_path: Path) -> None:
+    plain = coverslip.convert(source, tmp_path / "net.slip")
+    target = coverslip.cpu().targets[0]
+    packed = coverslip.convert(source, tmp_path / "packed.slip", pack=target)
+    assert (plain.packed_for, packed.packed_for) == ("", target)
+    assert packed.bytes == (tmp_path / "packed.slip").stat().st_size > plain.bytes
+    assert to_bytes(reader.read(tmp_path / "packed.slip")) == (tmp_path / "net.slip").read_bytes()
+    assert coverslip.load(tmp_path / "packed.slip", target=target).verify().passed
 
 
 def test_normalized_pixels_are_drawn_in_their_own_range(source: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-from golden_v1 import PATH, graph
+from golden_v1 import PACKED, PATH, graph, packed
 
 from coverslip import schema, schema_export
 from coverslip.errors import Errc, Error
@@ -54,7 +54,8 @@ def place(section: schema.Section, data: bytes) -> tuple[int, int]:
         return 0, 1
     if section.name == "SECT":
         return schema.HEADER, len(sections)
-    return next((offset, size // section.record_size) for kind, offset, size in sections if kind == section.kind)
+    places = [(offset, size // section.record_size) for kind, offset, size in sections if kind == section.kind]
+    return places[0] if places else (0, 0)
 
 
 def seal(data: bytearray, table: list[tuple[int, int, int]]) -> bytes:
@@ -77,16 +78,16 @@ def hostile(old: int, file_size: int, width: int) -> list[int]:
     return [number for number in wrapped if number != old]
 
 
-def verdict(section: schema.Section, field: schema.Field) -> str:
+def verdict(whole: bytes, section: schema.Section, field: schema.Field) -> str:
     """What the reader says to hostile numbers in the first records, as a number."""
-    table = section_records(GOLDEN)
-    begin, records = place(section, GOLDEN)
+    table = section_records(whole)
+    begin, records = place(section, whole)
     hash = fingerprint(b"")
     for i in range(min(records, 3)):
         at = begin + i * section.record_size + section.offset(field.name)
-        old = int.from_bytes(GOLDEN[at : at + field.width], "little")
-        for number in hostile(old, len(GOLDEN), field.width):
-            data = bytearray(GOLDEN)
+        old = int.from_bytes(whole[at : at + field.width], "little")
+        for number in hostile(old, len(whole), field.width):
+            data = bytearray(whole)
             data[at : at + field.width] = number.to_bytes(field.width, "little")
             hash = fingerprint(refusal(seal(data, table)).encode() + b"\n", hash)
     return f"{section.name}.{field.name} {hash.to_bytes(8, 'little').hex()}"
@@ -238,11 +239,33 @@ def test_a_file_that_cannot_be_read_is_an_io_error(tmp_path: Path) -> None:
     assert refused.value.code is Errc.Io
 
 
-def test_both_readers_say_the_same_to_hostile_numbers() -> None:
-    written = (ROOT / "tests" / "data" / "golden" / "v1.verdicts").read_text(encoding="utf-8").splitlines()
-    sections = (schema.HEAD, schema.SECT, *schema.SECTIONS)
-    found = [verdict(s, f) for s in sections for f in s.fields if f.type != "hash"]
+@pytest.mark.parametrize("path", [PATH, PACKED], ids=["v1", "v1_packed"])
+def test_both_readers_say_the_same_to_hostile_numbers(path: Path) -> None:
+    written = path.with_suffix(".verdicts").read_text(encoding="utf-8").splitlines()
+    whole = path.read_bytes()
+    sections = [s for s in (schema.HEAD, schema.SECT, *schema.SECTIONS) if place(s, whole)[1]]
+    found = [verdict(whole, s, f) for s in sections for f in s.fields if f.type != "hash"]
     assert found == [line.split(":")[0] for line in written]
+
+
+def test_packed_constants_are_checked_and_left_out() -> None:
+    whole = PACKED.read_bytes()
+    assert whole == packed()
+    assert to_bytes(from_bytes(whole)) == GOLDEN
+    check_weights(whole)
+    begin = next(offset for kind, offset, _ in section_records(whole) if kind == schema.BY_NAME["PDAT"].kind)
+    changed = bytearray(whole)
+    changed[begin] ^= 1
+    from_bytes(bytes(changed))
+    with pytest.raises(Error, match="the hash of PDAT"):
+        check_weights(bytes(changed))
+
+
+@pytest.mark.parametrize("old, new, where", [(b"one way", b"\xffne way", "PNAM[0]"), (b"the ", b"one ", "PACK[1].end")])
+def test_names_of_packings_are_sorted_ascii(old: bytes, new: bytes, where: str) -> None:
+    whole = PACKED.read_bytes()
+    changed = bytearray(whole.replace(old, new))
+    assert refusal(seal(changed, section_records(whole))).endswith(where)
 
 
 def test_a_cut_file_is_refused() -> None:

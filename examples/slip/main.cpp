@@ -33,6 +33,7 @@ constexpr struct {
     {"bench", "how fast it is here, and where the time goes", bench},
     {"info", "what is in a model, and what it needs", info},
     {"verify", "does it give the right answers on this machine?", verify},
+    {"pack", "write it with weights that need not be packed when it is loaded", pack},
     {"cpu", "what this machine offers", show_cpu},
 };
 

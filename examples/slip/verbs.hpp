@@ -13,6 +13,7 @@ Exit run(Words words);
 Exit bench(Words words);
 Exit info(Words words);
 Exit verify(Words words);
+Exit pack(Words words);
 Exit show_cpu(Words words);
 
 }  // namespace coverslip::tool

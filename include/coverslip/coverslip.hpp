@@ -68,6 +68,11 @@ class Model {
   std::size_t weight_bytes() const;
   std::size_t packed_bytes() const;  // of weights as kernels want them, for all Sessions so far
 
+  // Writes the file of this model again, with its weights as all Sessions so far have packed them: a Session that would
+  // pack them so maps them instead. Throws Error(BadInput) where there is no file, or no Session has packed anything,
+  // and Error(Io).
+  void save_packed(const std::string& path) const;
+
   // Runs the golden case of the file on this machine. Throws Error(BadInput) where it has none, Error(BadModel) where
   // the weights do not match their hash.
   Verification verify(const Options& options = {}) const;

@@ -20,10 +20,11 @@ import coverslip
 from coverslip import operators, reader
 from coverslip.ir import Graph
 from coverslip.passes import half_weights
+from coverslip.writer import to_bytes
 
 SLIP = Path(__file__).resolve().parents[2] / "build" / "release" / "slip"
 OK, USAGE, BAD, UNSUPPORTED, IO, MEMORY, FAILED = range(7)
-VERBS = ("run", "bench", "info", "verify", "cpu")
+VERBS = ("run", "bench", "info", "verify", "pack", "cpu")
 
 Save = Callable[..., Path]
 Graphs = dict[str, Callable[..., Graph]]
@@ -231,6 +232,31 @@ def test_verify_finds_a_damaged_weight(path: Path) -> None:
     assert slip("verify", path).code == BAD
 
 
+# --- pack ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_packed_file_verifies_and_is_the_same_network(path: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "packed.slip"
+    result = slip("pack", path, "-o", packed, "--json")
+    assert result.code == OK, result.err
+    document = result.json()
+    assert document["bytes"] == packed.stat().st_size > path.stat().st_size
+    assert document["packed"] > 0 and document["target"] == slip("cpu", "--json").json()["targets"][0]
+    assert slip("verify", packed).code == OK
+    assert to_bytes(reader.read(packed)) == path.read_bytes()
+    assert slip("pack", packed, "-o", packed).code == OK
+    assert packed.stat().st_size == document["bytes"]
+    assert sorted(os.listdir(tmp_path)) == sorted([path.name, packed.name])
+
+
+def test_what_cannot_be_packed_is_said_and_nothing_is_written(path: Path, save: Save, graphs: Graphs) -> None:
+    out = path.with_name("packed.slip")
+    assert slip("pack", path).code == USAGE
+    assert slip("pack", save(graphs["two_by_two"](), "none.slip"), "-o", out).code == BAD
+    assert slip("pack", path, "-o", out.parent / "no folder" / "a.slip").code == IO
+    assert not out.exists()
+
+
 # --- run ----------------------------------------------------------------------------------------------------------
 
 
@@ -329,7 +355,7 @@ def test_no_flipped_bit_of_an_array_s_header_does_harm(path: Path, tmp_path: Pat
 # --- errors -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["run", "bench", "info", "verify"])
+@pytest.mark.parametrize("verb", ["run", "bench", "info", "verify", "pack"])
 def test_each_kind_of_error_has_its_exit_code(verb: str, save: Save, graphs: Graphs, tmp_path: Path) -> None:
     good = save(graphs["classifier"]())
     short = tmp_path / "short.slip"
@@ -348,6 +374,7 @@ def test_each_kind_of_error_has_its_exit_code(verb: str, save: Save, graphs: Gra
         (MEMORY, "OverBudget", [good, "--max-memory", "1k"]),
     ]
     for code, name, arguments in cases:
+        arguments += ["-o", tmp_path / "packed.slip"] if verb == "pack" else []
         result = slip(verb, *arguments)
         assert result.code == code and result.err.startswith("slip: "), (arguments, result)
         with_json = slip(verb, *arguments, "--json")

@@ -60,3 +60,28 @@ TEST_CASE("what cannot be packed is told to who asked, and nothing is kept of it
   CHECK(packs.bytes() == 0);
   CHECK(packs.get({&a, "way", [](const Tensor& t) { return Tensor(t); }}).shape() == a.shape());
 }
+
+TEST_CASE("bytes of a file are used where type and size are what the packing makes, and nowhere else") {
+  const Tensor a({2}, {1.f, 2.f}), b({2}, {1.f, 2.f});
+  int made = 0;
+  const auto pack = [&](const Tensor& constant) { return ++made, Tensor(constant); };
+  const auto given = [](std::initializer_list<float> values) {
+    return Tensor({static_cast<Dim>(values.size())}, values).memory();
+  };
+  PackStore packs;
+  packs.provide(a, "right", DType::f32, given({5, 6}), 8);
+  packs.provide(a, "too small", DType::f32, given({5}), 4);
+  packs.provide(a, "too large", DType::f32, given({5, 6, 7}), 12);
+  packs.provide(a, "another type", DType::i32, given({5, 6}), 8);
+  packs.provide(a, "not known before", DType::f32, given({5, 6}), 8);
+  const auto first = [&](const Tensor& constant, const char* name, std::optional<TensorType> type) {
+    return packs.get({&constant, name, pack, std::move(type)}).values<float>()[0];
+  };
+  CHECK(first(a, "right", a.type()) == 5);
+  CHECK(made == 0);
+  CHECK(first(b, "right", b.type()) == 1);
+  for (const char* name : {"too small", "too large", "another type", "of another name"})
+    CHECK(first(a, name, a.type()) == 1);
+  CHECK(first(a, "not known before", std::nullopt) == 1);
+  CHECK(made == 6);
+}

@@ -13,8 +13,9 @@ namespace coverslip::test {
 
 using Raw = std::vector<std::byte>;
 
-inline Raw golden_file() {
-  std::ifstream file(COVERSLIP_SOURCE_DIR "/tests/data/golden/v1.slip", std::ios::binary);
+// "v1", or "v1_packed": the same with packed constants.
+inline Raw golden_file(const std::string& name = "v1") {
+  std::ifstream file(COVERSLIP_SOURCE_DIR "/tests/data/golden/" + name + ".slip", std::ios::binary);
   REQUIRE(file.good());
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   const auto bytes = std::as_bytes(std::span(text));
@@ -134,13 +135,14 @@ struct Parts {
   explicit Parts(const SlipFile& file) {
     for (const format::Section& s : format::kSections) {
       const auto bytes = file.part(s).bytes;
-      if (!bytes.empty()) sections[s.kind] = {{bytes.begin(), bytes.end()}, s.record_size, 1};
+      if (!bytes.empty()) sections[s.kind] = {{bytes.begin(), bytes.end()}, s.record_size, s.critical};
     }
   }
   Raw& operator[](std::string_view name) {
     const format::Section& s = section_of(name);
     Section& part = sections[s.kind];
     part.record_size = s.record_size;
+    part.flags = s.critical;
     return part.bytes;
   }
   // Adds a record of these numbers, one a field.

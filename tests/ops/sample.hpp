@@ -119,6 +119,7 @@ class Sample {
         fed.views.emplace_back();
       } else if (step.inputs.at(i).pack) {
         const Tensor& packed = fed.packed.emplace_back(step.inputs[i].pack(inputs_[i]));
+        REQUIRE(step.inputs[i].packed == packed.type());
         fed.views.push_back(packed.view());
       } else {
         Buffer& buffer = fed.buffers.emplace_back(types_[i].dtype, step.inputs[i].layout, boxes.at(i), room);

@@ -79,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="float32|float16|bfloat16",
         help="of weights as the file holds them: half of the bytes, the same arithmetic",
     )
+    add(
+        "--pack",
+        metavar="TARGET",
+        help="also weights packed for an instruction set, avx2 say, of this machine: larger, and loads at once there",
+    )
     add("--meta", action="append", default=[], metavar="KEY=TEXT", help="title, licence, authors, ...")
     add("--no-verify", action="store_true", help="write without comparing with the source")
     add("--json", action="store_true", help="print the report as JSON")
@@ -121,6 +126,7 @@ def _convert(options: argparse.Namespace, console: Console) -> Report:
             preprocess=options.preprocess,
             precision=options.precision,
             meta=meta,
+            pack=options.pack,
             progress=show,
         )
         return convert(options.source, options.output, not options.no_verify, wanted)
@@ -133,6 +139,8 @@ def _print(report: Report, console: Console) -> None:
     if report.precision != "float32":
         sizes = f"{report.weight_bytes_before / 1e6:.1f} MB became {report.weight_bytes / 1e6:.1f} MB"
         console.print(f"  weights in {report.precision}: {sizes}", markup=False)
+    if report.packed_for:
+        console.print(f"  weights packed for {report.packed_for}", markup=False)
     for difference in report.differences:
         text = f"{difference.largest:.2g} at most, of answers up to {difference.scale:.3g}"
         console.print(f"  {difference.output}: {difference.against} differs by {text}", markup=False)

@@ -162,8 +162,8 @@ class Container:
             return ""
         if row["record_size"] != section.record_size:
             self.sect.refuse(i, "record_size", section.record_size, row["record_size"])
-        if row["flags"] != 1:
-            self.sect.refuse(i, "flags", 1, row["flags"])
+        if row["flags"] != section.critical:
+            self.sect.refuse(i, "flags", int(section.critical), row["flags"])
         return section.name
 
     def _zeros(self, begin: int, end: int, section: str) -> None:
@@ -179,7 +179,8 @@ class Container:
             )
         for i, (name, row) in enumerate(self.records):
             content = self.data[row["offset"] : row["offset"] + row["size"]]
-            if name != "DATA" and hashlib.sha256(content).digest() != self.hashes[i]:
+            later = name and not schema.BY_NAME[name].hashed
+            if not later and hashlib.sha256(content).digest() != self.hashes[i]:
                 self.sect.refuse(i, "sha256", "the hash of the section", "another", "copy the file again")
 
     def _limits(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 
-from . import engine, onnx_double, passes, preprocessing, reference, writer
+from . import engine, onnx_double, packing, passes, preprocessing, reference, writer
 from .draws import GOLDEN_SEED, Draw, Feeds
 from .dtypes import NUMPY
 from .edit import copied
@@ -49,6 +49,7 @@ class Options:
     preprocess: Mapping[str, Any] | Preprocess | str | None = None
     precision: str = "float32"  # of weights as the file holds them: float32, float16 or bfloat16
     meta: Mapping[str, str] = field(default_factory=dict)  # title, licence, authors, ...
+    pack: str | None = None  # also weights packed for this target, by the engine on this machine
     progress: Callable[[str], None] = lambda _: None  # told what happens now
 
 
@@ -69,6 +70,7 @@ class Report:
     precision: str = "float32"
     weight_bytes_before: int = 0  # as float32
     weight_bytes: int = 0
+    packed_for: str = ""  # a target; none: the weights are packed when they are loaded
     notes: list[str] = field(default_factory=list)  # which weights do not have the precision, and why
 
     @property
@@ -85,8 +87,15 @@ def convert(source: StrPath, destination: StrPath, verify: bool, options: Option
     if options.precision not in ("float32", *half_weights.DTYPES):
         message = f"'{options.precision}' is not written yet; float32, {' and '.join(half_weights.DTYPES)} are"
         raise Error(Errc.Unsupported, "precision", message)
+    if options.pack is not None:
+        packing.check(options.pack)
     try:
-        return _convert(Path(source), Path(destination), verify, options)
+        report = _convert(Path(source), Path(destination), verify, options)
+        if options.pack is not None:
+            options.progress("packing")
+            report.bytes = packing.pack(Path(destination), options.pack)
+            report.packed_for = options.pack
+        return report
     except MemoryError as error:
         raise Error(Errc.OutOfMemory, str(source), "does not fit into memory") from error
 

@@ -35,12 +35,14 @@ def model_id(data: bytes) -> str:
 
 
 def check_weights(data: bytes) -> None:
-    """Hashes the payloads, which reading does not."""
+    """Hashes the payloads, packed ones too, which reading does not."""
     container = Container(data, Limits())
     for i, (name, _) in enumerate(container.records):
-        if name == "DATA" and hashlib.sha256(container.tables["DATA"].bytes).digest() != container.hashes[i]:
+        if not name or schema.BY_NAME[name].hashed:
+            continue
+        if hashlib.sha256(container.tables[name].bytes).digest() != container.hashes[i]:
             at = schema.HEADER + i * schema.BY_NAME["SECT"].record_size + schema.BY_NAME["SECT"].offset("sha256")
-            refuse(at, f"SECT[{i}].sha256", "the hash of DATA", "another", "copy the file again")
+            refuse(at, f"SECT[{i}].sha256", f"the hash of {name}", "another", "copy the file again")
 
 
 class _Graph:
@@ -68,6 +70,7 @@ class _Graph:
         self._golden()
         self._all_taken("DIMS", "dim", "a dimension of a value")
         self.strings.finish()
+        self._packed()
         return self.graph
 
     def _all_taken(self, name: str, field_name: str, expected: str) -> None:
@@ -311,6 +314,45 @@ class _Graph:
         self.graph.golden = GoldenCase(
             row["seed"], float(row["low"]), float(row["high"]), shapes, list(self._samples()), float(row["tolerance"])
         )
+
+    def _packed(self) -> None:
+        """Packed constants are the engine's own: they are checked, and left out of the graph."""
+        table, names, payloads = (self.tables[name] for name in ("PACK", "PNAM", "PDAT"))
+        named = paid = last = 0
+        before = b""
+        for i in range(len(table)):
+            row = table.take()
+            constant, end = row["constant"], row["end"]
+            if constant >= self.constants:
+                table.refuse(i, "constant", f"a constant less than {self.constants}", constant)
+            if constant < last:
+                table.refuse(i, "constant", f"at least {last}", constant)
+            if not named < end <= min(len(names.bytes), named + schema.MAX_NAME):
+                table.refuse(i, "end", f"{named + 1} to {min(len(names.bytes), named + schema.MAX_NAME)}", end)
+            name = bytes(names.bytes[named:end])
+            if bad := [at for at, byte in enumerate(name) if not 0x20 <= byte <= 0x7E]:
+                at = names.offset + named + bad[0]
+                refuse(at, f"PNAM[{i}]", "ASCII without control characters", f"byte {name[bad[0]]}")
+            named = end
+            if i and constant == last and name <= before:
+                table.refuse(i, "end", "the names of a constant's packings sorted", named)
+            paid = self._packed_payload(table, i, row, paid)
+            last, before = constant, name
+        for whole, size in ((names, named), (payloads, paid)):
+            if size != len(whole.bytes):
+                refuse(whole.offset, f"{whole.section.name}.size", size, len(whole.bytes))
+
+    def _packed_payload(self, table: Table, i: int, row: Row, before: int) -> int:
+        payloads = self.tables["PDAT"]
+        offset, size, each = -(-before // schema.ALIGN) * schema.ALIGN, row["size"], dtypes.NUMPY[DTYPES[row["dtype"]]]
+        if row["offset"] != offset:
+            table.refuse(i, "offset", offset, row["offset"])
+        if offset + size > len(payloads.bytes) or size % each.itemsize:
+            table.refuse(i, "size", f"a multiple of {each.itemsize} within PDAT", size)
+        for at in range(before, offset):
+            if payloads.bytes[at]:
+                refuse(payloads.offset + at, "PDAT.padding", 0, payloads.bytes[at])
+        return offset + size
 
     def _samples(self) -> Iterator[tuple[int, int, float]]:
         table, last = self.tables["SMPL"], (-1, -1)

@@ -143,6 +143,13 @@ class Model:
         """Runs the golden case of the file on this machine, and checks the hash of its weights."""
         return Verification(*self._engine.verify())
 
+    def save_packed(self, path: str | os.PathLike[str], shapes: Shapes = None) -> None:
+        """Writes the file again, its weights packed for this model's target too: loaded there, they are only mapped.
+
+        The shapes are those of later runs, where the file leaves them free. `path` may be the file itself.
+        """
+        self._engine.save_packed(os.fspath(path), self._shapes(shapes))
+
     def meta(self, key: str) -> str:
         """What the file says about itself (title, licence, ...); empty where it says nothing."""
         return self._engine.meta(key)

@@ -67,6 +67,8 @@ class Section:
     what: str
     fields: tuple[Field, ...]
     most: int = 2**31 - 1  # records
+    critical: bool = True  # else a reader that does not know it skips it
+    hashed: bool = True  # while reading; else when somebody asks
 
     @cached_property
     def record_size(self) -> int:
@@ -125,7 +127,7 @@ SECT = Section(
     (
         Field("kind", "u32", "greater than the one before", 1, DATA),
         Field("record_size", "u16", "as the table of the section says; 1 or more in a section that is skipped", 1),
-        Field("flags", "u16", "bit 0: critical, as are all sections of this version", 0, 1),
+        Field("flags", "u16", "bit 0: critical, as are all sections but PACK, PNAM and PDAT", 0, 1),
         Field(
             "offset", "u64", "the end of the section before (of the section records, for the first), rounded up to 64"
         ),
@@ -285,7 +287,27 @@ SECTIONS = (
         ),
         most=MAX_SAMPLES,
     ),
-    Section("DATA", DATA, "payloads of the constants", (), most=2**63 - 1),
+    Section(
+        "PACK",
+        50,
+        "packed constants",
+        (
+            Field("constant", "u32", "a constant; not less than the one before"),
+            Field("end", "u32", "where its packing's name ends in PNAM; more than before, at most 1024 more"),
+            Field("version", "u32", "of the packing; an engine with another one does not use it", 1),
+            Field("dtype", "u32", "as of VALS, but bool", 0, 6, True, NEWER),
+            Field(
+                "offset",
+                "u64",
+                "from the begin of PDAT: the end of the payload before, rounded up to 64; the first is 0",
+            ),
+            Field("size", "u64", "a multiple of the dtype's bytes, not 0; the payload lies within PDAT", 1),
+        ),
+        critical=False,
+    ),
+    Section("PNAM", 51, "packed constants: the names of their packings", (), critical=False),
+    Section("PDAT", 52, "packed constants: their payloads", (), most=2**63 - 1, critical=False, hashed=False),
+    Section("DATA", DATA, "payloads of the constants", (), most=2**63 - 1, hashed=False),
 )
 BY_KIND = {section.kind: section for section in SECTIONS}
 BY_NAME = {section.name: section for section in (HEAD, SECT, *SECTIONS)}

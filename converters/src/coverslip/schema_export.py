@@ -19,6 +19,10 @@ def _cpp_field(field: Field, offset: int) -> str:
     return f"{{{_quoted(field.name)}, {offset}, Type::{kind}, {field.least}u, {top}{tail}}}"
 
 
+def _word(value: bool) -> str:
+    return str(value).lower()
+
+
 def _cpp_section(section: Section) -> list[str]:
     space = section.name.lower()
     lines = [f"namespace {space} {{  // {section.what}"]
@@ -29,9 +33,10 @@ def _cpp_section(section: Section) -> list[str]:
     if names:
         lines += _wrapped("inline constexpr Field kFields[] = {", names, "};")
     fields = "kFields" if names else "{}"
+    tail = "" if section.critical and section.hashed else f", {_word(section.critical)}, {_word(section.hashed)}"
     lines.append(
         f'inline constexpr Section kSection{{"{section.name}", {section.kind}, {section.record_size}, '
-        f"{section.most}u, {fields}}};"
+        f"{section.most}u, {fields}{tail}}};"
     )
     return [*lines, f"}}  // namespace {space}", ""]
 
@@ -83,6 +88,8 @@ def cpp_header() -> str:
         "  std::uint32_t kind, record_size;",
         "  std::uint64_t most;  // records",
         "  std::span<const Field> fields;  // none: bytes",
+        "  bool critical = true;           // else a reader that does not know it skips it",
+        "  bool hashed = true;             // while reading; else when somebody asks",
         "};",
         "",
     ]

@@ -30,6 +30,16 @@ struct GoldenCase {
   float tolerance = 0;  // |got - value| <= tolerance * max(1, largest |value|)
 };
 
+// A constant as a file holds it beside its plain form: what the packing of this name and version makes of it.
+struct PackedConstant {
+  ValueId constant = kNoValue;
+  std::string packing{};
+  std::uint32_t version = 0;
+  DType dtype = DType::f32;
+  Bytes data{};  // begins at a multiple of kAlign
+  std::size_t bytes = 0;
+};
+
 struct Graph {
   std::vector<Value> values{};
   std::vector<Node> nodes{};
@@ -38,6 +48,7 @@ struct Graph {
   std::optional<Preprocess> preprocess{};
   std::map<std::string, std::string, std::less<>> meta{};  // title, licence, source_hash, ...
   std::optional<GoldenCase> golden{};
+  std::vector<PackedConstant> packed{};  // each constant's packings once
 
   ValueId add(Value value) {
     values.push_back(std::move(value));

@@ -14,11 +14,17 @@
 namespace coverslip {
 inline namespace v0 {
 
-// A constant, the name of its packing, and what packs it. The constant must outlive the store.
+// Of packed bytes in files. It is raised whenever any packing makes other bytes under the same name; files of before
+// are then packed again while they are loaded.
+inline constexpr std::uint32_t kPackingVersion = 1;
+
+// A constant, the name of its packing, what packs it, and what that makes, where it is known before. The constant must
+// outlive the store.
 struct Packing {
   const Tensor* constant;
   std::string name;
   std::function<Tensor(const Tensor&)> pack;
+  std::optional<TensorType> made{};
 };
 
 // Calls f(0) to f(n - 1), in any order, at the same time if it likes.
@@ -31,6 +37,12 @@ class PackStore {
   // several threads.
   explicit PackStore(std::function<void(const Tensor&)> packed_from = {}) : packed_from_(std::move(packed_from)) {}
 
+  // Bytes of a file, which are used instead of packing where type and size are what the packing makes.
+  void provide(const Tensor& constant, std::string name, DType dtype, Bytes data, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    provided_.insert_or_assign(Key{&constant, std::move(name)}, Provided{dtype, std::move(data), bytes});
+  }
+
   // Packs what is not there yet, `each` at a time; empty: one after another.
   void add(std::span<const Packing> wanted, const ForEach& each = {}) {
     const std::lock_guard lock(mutex_);  // also while packing: who asks for the same wants to wait for it
@@ -41,6 +53,7 @@ class PackStore {
         missing.push_back(&packing);
     std::vector<std::optional<Tensor>> made(missing.size());
     const auto pack = [&](std::size_t i) {
+      if ((made[i] = provided(*missing[i]))) return;
       made[i] = missing[i]->pack(*missing[i]->constant);
       if (packed_from_) packed_from_(*missing[i]->constant);
     };
@@ -60,6 +73,13 @@ class PackStore {
     return packed_.at({packing.constant, packing.name});
   }
 
+  // Calls f(constant, name, packed) for all that was asked for so far.
+  template <class F>
+  void for_each(const F& f) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, tensor] : packed_) f(*key.first, key.second, tensor);
+  }
+
   std::size_t bytes() const {
     const std::lock_guard lock(mutex_);
     std::size_t sum = 0;
@@ -69,9 +89,24 @@ class PackStore {
 
  private:
   using Key = std::pair<const Tensor*, std::string>;
+  struct Provided {
+    DType dtype;
+    Bytes data;
+    std::size_t bytes;
+  };
+  // None: to be packed.
+  std::optional<Tensor> provided(const Packing& packing) const {
+    const auto it = provided_.find({packing.constant, packing.name});
+    if (it == provided_.end() || !packing.made || packing.made->dtype != it->second.dtype ||
+        packing.made->bytes() != it->second.bytes)
+      return std::nullopt;
+    return Tensor(*packing.made, it->second.data);
+  }
+
   std::function<void(const Tensor&)> packed_from_;
   mutable std::mutex mutex_;
   std::map<Key, Tensor> packed_;
+  std::map<Key, Provided> provided_;
 };
 
 }  // namespace v0

@@ -53,7 +53,7 @@ class Container {
   // Hashes the payloads, which the constructor does not.
   void check_data() const {
     for (std::uint64_t i = 0; i < sect_.size(); ++i)
-      if (sect_(i, format::sect::kKind) == format::data::kSection.kind) check_hash(i);
+      if (!is_hashed(i)) check_hash(i);
   }
 
  private:
@@ -118,7 +118,7 @@ class Container {
     }
     const Section& section = format::kSections[at];
     sect_.equal(i, kRecordSize, section.record_size);
-    sect_.equal(i, kFlags, 1);
+    sect_.equal(i, kFlags, section.critical ? 1 : 0);
     return &section;
   }
   [[noreturn]] void unknown(std::uint64_t i, const std::string& name) const {
@@ -132,7 +132,12 @@ class Container {
       head_.refuse(Errc::BadModel, 0, format::head::kRoot,
                    "expected the hash of the header and the section records, found another; copy the file again");
     for (std::uint64_t i = 0; i < sect_.size(); ++i)
-      if (sect_(i, format::sect::kKind) != format::data::kSection.kind) check_hash(i);
+      if (is_hashed(i)) check_hash(i);
+  }
+  // By the constructor; so is a section that is skipped.
+  bool is_hashed(std::uint64_t i) const {
+    const std::size_t at = index(sect_(i, format::sect::kKind));
+    return at == std::size(format::kSections) || format::kSections[at].hashed;
   }
   void check_hash(std::uint64_t i) const {
     using namespace format::sect;

@@ -32,6 +32,8 @@ struct Section {
   std::uint32_t kind, record_size;
   std::uint64_t most;  // records
   std::span<const Field> fields;  // none: bytes
+  bool critical = true;           // else a reader that does not know it skips it
+  bool hashed = true;             // while reading; else when somebody asks
 };
 
 namespace head {  // the header, at byte 0
@@ -190,13 +192,33 @@ inline constexpr Field kFields[] = {kOutput, kValue, kIndex};
 inline constexpr Section kSection{"SMPL", 16, 16, 510u, kFields};
 }  // namespace smpl
 
+namespace pack {  // packed constants
+inline constexpr Field kConstant{"constant", 0, Type::U32, 0u, kAny};
+inline constexpr Field kEnd{"end", 4, Type::U32, 0u, kAny};
+inline constexpr Field kVersion{"version", 8, Type::U32, 1u, kAny};
+inline constexpr Field kDtype{"dtype", 12, Type::U32, 0u, 6u, true, "a newer coverslip may read it"};
+inline constexpr Field kOffset{"offset", 16, Type::U64, 0u, kAny};
+inline constexpr Field kSize{"size", 24, Type::U64, 1u, kAny};
+inline constexpr Field kFields[] = {kConstant, kEnd, kVersion, kDtype, kOffset, kSize};
+inline constexpr Section kSection{"PACK", 50, 32, 2147483647u, kFields, false, true};
+}  // namespace pack
+
+namespace pnam {  // packed constants: the names of their packings
+inline constexpr Section kSection{"PNAM", 51, 1, 2147483647u, {}, false, true};
+}  // namespace pnam
+
+namespace pdat {  // packed constants: their payloads
+inline constexpr Section kSection{"PDAT", 52, 1, 9223372036854775807u, {}, false, false};
+}  // namespace pdat
+
 namespace data {  // payloads of the constants
-inline constexpr Section kSection{"DATA", 64, 1, 9223372036854775807u, {}};
+inline constexpr Section kSection{"DATA", 64, 1, 9223372036854775807u, {}, true, false};
 }  // namespace data
 
 inline constexpr Section kSections[] = {stri::kSection, strs::kSection, dims::kSection, ints::kSection, flts::kSection,
     vals::kSection, tens::kSection, edge::kSection, attr::kSection, node::kSection, outp::kSection, labl::kSection,
-    prep::kSection, meta::kSection, gold::kSection, smpl::kSection, data::kSection};
+    prep::kSection, meta::kSection, gold::kSection, smpl::kSection, pack::kSection, pnam::kSection, pdat::kSection,
+    data::kSection};
 
 struct Reserved {
   std::uint32_t kind;

@@ -27,6 +27,9 @@ class Builder {
                                text(meta, i, format::meta::kText));
     add_preprocess();
     add_golden();
+    const PackedRecords packed(file_);
+    graph_.packed.reserve(packed.size());
+    for (std::uint64_t i = 0; i < packed.size(); ++i) graph_.packed.push_back(packed.get(i, census_.constants, owner_));
     return std::move(graph_);
   }
 

@@ -2,8 +2,7 @@
 #pragma once
 #include <cmath>
 
-#include "coverslip/graph/graph.hpp"
-#include "coverslip/io/strings.hpp"
+#include "coverslip/io/packed.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -40,6 +39,9 @@ class Structure {
     check_golden();
     all_taken(dims_, format::dims::kDim, "a dimension of a value");
     references_.check_all_used(file_.table(format::stri::kSection));
+    PackedRecords(file_).check(census_.constants, [&](std::uint64_t bytes, std::uint64_t i) {
+      spend(bytes, file_.table(format::pack::kSection), i, format::pack::kConstant);
+    });
     return census_;
   }
 

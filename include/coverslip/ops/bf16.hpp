@@ -16,19 +16,21 @@ inline Panels paired(Panels panels) {
 // `form`: the same in f32, in these panels.
 inline Form bf16_form(const Panels& panels, const Form& form, const GemmBf16Kernels& kernels) {
   return {.packing = form.packing + ", bf16",
-          .pack = [panels, pack = form.pack, pair = kernels.pair](const Tensor& weights) {
-            const Tensor wide = pack(weights);
-            const Panels pairs = paired(panels);
-            Tensor packed = pairs.tensor();
-            const float* from = wide.values<float>().data();
-            float* to = packed.values<float>().data();
-            for (Dim panel = 0; panel < panels.groups * panels.count(); ++panel) {
-              pair(from, static_cast<std::size_t>(panels.rows), to);
-              from += panels.rows * panels.width;
-              to += pairs.rows * pairs.width;
-            }
-            return packed;
-          }};
+          .pack =
+              [panels, pack = form.pack, pair = kernels.pair](const Tensor& weights) {
+                const Tensor wide = pack(weights);
+                const Panels pairs = paired(panels);
+                Tensor packed = pairs.tensor();
+                const float* from = wide.values<float>().data();
+                float* to = packed.values<float>().data();
+                for (Dim panel = 0; panel < panels.groups * panels.count(); ++panel) {
+                  pair(from, static_cast<std::size_t>(panels.rows), to);
+                  from += panels.rows * panels.width;
+                  to += pairs.rows * pairs.width;
+                }
+                return packed;
+              },
+          .packed = paired(panels).type()};
 }
 
 // Of `rows` of A by all panels. Rates beside the products': numbers a nanosecond that are rounded and made, and bytes

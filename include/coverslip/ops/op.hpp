@@ -20,6 +20,7 @@ struct Form {
   Layout layout = Layout::Planar;
   std::string packing{};                        // names all that the packed bytes depend on beside the constant
   std::function<Tensor(const Tensor&)> pack{};  // null: not packed
+  std::optional<TensorType> packed{};           // what pack makes; none: not known before, so no file can hold it
 };
 
 // A box may begin and end only at multiples of `multiple` along the axis, or at the value's end.

@@ -43,9 +43,9 @@ class Lowering {
   std::optional<Packing> packing_of(const PlannedValue& value, const Form& form) {
     std::optional<Packing> packing;
     if (form.pack)
-      packing = {value.constant, form.packing, form.pack};
+      packing = {value.constant, form.packing, form.pack, form.packed};
     else if (form.layout != Layout::Planar && !same_order(value.type.shape))
-      packing = {value.constant, "channels_last", channels_last};
+      packing = {value.constant, "channels_last", channels_last, value.type};
     return is_widened_late(value) ? widened_packing(*value.constant, packing, wide_) : packing;
   }
 

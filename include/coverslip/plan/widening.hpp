@@ -77,9 +77,9 @@ class WideMemory {
 // The packing of the widened constant as one of the constant itself; without `of_wide` it is only widened. It packs as
 // long as the memory is there.
 inline Packing widened_packing(const Tensor& constant, const std::optional<Packing>& of_wide, WideMemory& memory) {
-  return {
-      &constant, of_wide ? "widened, " + of_wide->name : "widened",
-      [&memory, pack = of_wide ? of_wide->pack : nullptr](const Tensor& half) { return memory.packed(half, pack); }};
+  return {&constant, of_wide ? "widened, " + of_wide->name : "widened",
+          [&memory, pack = of_wide ? of_wide->pack : nullptr](const Tensor& half) { return memory.packed(half, pack); },
+          of_wide ? of_wide->made : TensorType{DType::f32, constant.shape()}};
 }
 
 inline std::size_t bytes_to_widen(const Packing& packing) {

@@ -2,6 +2,7 @@
 #pragma once
 #include "coverslip/io/file.hpp"
 #include "coverslip/io/golden.hpp"
+#include "coverslip/io/pack_writer.hpp"
 #include "coverslip/io/reader.hpp"
 #include "coverslip/run/model-impl.hpp"
 
@@ -38,6 +39,26 @@ Model Model::load(std::span<const std::byte> file) {
   Bytes copy = allocate(file.size());
   std::copy(file.begin(), file.end(), copy.get());
   return load(std::move(copy), file.size());
+}
+
+void Model::save_packed(const std::string& path) const {
+  or_out_of_memory([&] {
+    if (!state_->file) throw Error(Errc::BadInput, "save_packed", "the model was made in code, not read from a file");
+    std::map<const Tensor*, ValueId> constants;
+    for (ValueId v = 0; v < state_->graph.values.size(); ++v)
+      if (const auto& constant = state_->graph.values[v].constant) constants[constant.get()] = v;
+    std::vector<PackedConstant> packed;
+    state_->packs.for_each([&](const Tensor& constant, const std::string& packing, const Tensor& made) {
+      if (const std::size_t bytes = made.type().bytes(); bytes > 0 && made.dtype() != DType::boolean)
+        packed.push_back({constants.at(&constant), packing, kPackingVersion, made.dtype(), made.memory(), bytes});
+    });
+    if (packed.empty())
+      throw Error(Errc::BadInput, "save_packed",
+                  "nothing is packed yet; plan a Session first, for the shapes it will have");
+    std::ranges::sort(packed, {},
+                      [](const PackedConstant& p) { return std::pair(p.constant, std::string_view(p.packing)); });
+    write_packed(path, {state_->file.get(), state_->file_size}, packed);
+  });
 }
 
 // An element of any type as a number.

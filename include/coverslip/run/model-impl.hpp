@@ -16,6 +16,10 @@ struct Model::State {
     for (const ValueId v : graph.outputs) outputs.push_back(port(v));
     for (const Value& value : graph.values)
       if (value.constant) weight_bytes += value.constant->type().bytes();
+    for (const PackedConstant& packed : graph.packed)
+      if (const auto& constant = graph.values.at(packed.constant).constant;
+          constant && packed.version == kPackingVersion)
+        packs.provide(*constant, packed.packing, packed.dtype, packed.data, packed.bytes);
   }
   Port port(ValueId v) const {
     return {graph.values.at(v).name, graph.values.at(v).type.dtype, graph.values.at(v).type.shape};

@@ -111,29 +111,33 @@ inline Form gemm_bias_form(const Gemm& gemm, Dim width) {
   const Panels panels{1, gemm.n, 1, width};
   return {.packing = "gemm bias for " + std::to_string(gemm.n) + " times " +
                      std::to_string(std::bit_cast<std::uint32_t>(gemm.beta)) + ", " + to_string(panels),
-          .pack = [panels, beta = gemm.beta](const Tensor& c) {
-            Tensor packed({DType::f32, {panels.floats()}});
-            const auto from = c.values<float>();
-            const auto to = packed.values<float>();
-            for (std::size_t i = 0; i < static_cast<std::size_t>(panels.columns); ++i)
-              to[i] = beta * from[from.size() == 1 ? 0 : i];
-            return packed;
-          }};
+          .pack =
+              [panels, beta = gemm.beta](const Tensor& c) {
+                Tensor packed({DType::f32, {panels.floats()}});
+                const auto from = c.values<float>();
+                const auto to = packed.values<float>();
+                for (std::size_t i = 0; i < static_cast<std::size_t>(panels.columns); ++i)
+                  to[i] = beta * from[from.size() == 1 ? 0 : i];
+                return packed;
+              },
+          .packed = panels.type()};
 }
 
 inline Form gemm_weights_form(const Gemm& gemm, Dim width) {
   const Panels panels{1, gemm.n, gemm.k, width};
   return {.packing = std::string("gemm ") + (gemm.trans_b ? "transposed" : "straight") + " times " +
                      std::to_string(std::bit_cast<std::uint32_t>(gemm.alpha)) + ", " + to_string(panels),
-          .pack = [panels, gemm](const Tensor& b) {
-            Tensor packed = panels.tensor();
-            panels.fill(
-                b.values<float>().data(), packed.values<float>().data(),
-                {.column = gemm.trans_b ? gemm.k : 1, .inner = gemm.trans_b ? 1 : gemm.n, .inner_rows = gemm.k});
-            if (gemm.alpha != 1)
-              for (float& x : packed.values<float>()) x *= gemm.alpha;
-            return packed;
-          }};
+          .pack =
+              [panels, gemm](const Tensor& b) {
+                Tensor packed = panels.tensor();
+                panels.fill(
+                    b.values<float>().data(), packed.values<float>().data(),
+                    {.column = gemm.trans_b ? gemm.k : 1, .inner = gemm.trans_b ? 1 : gemm.n, .inner_rows = gemm.k});
+                if (gemm.alpha != 1)
+                  for (float& x : packed.values<float>()) x *= gemm.alpha;
+                return packed;
+              },
+          .packed = panels.type()};
 }
 
 inline Step gemm_step(const Node& node, const Types& in, const Gemm& gemm, const MatrixProduct& product, bool row_bias,

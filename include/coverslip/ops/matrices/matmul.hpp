@@ -159,12 +159,16 @@ inline double matmul_tolerance(const Node& node, const Types& in) {
 
 inline Form matmul_weights_form(const MatMul& matmul, Dim width) {
   const Panels panels{matmul.b_count(), matmul.n, matmul.k, width};
-  return {.packing = "matmul, " + to_string(panels), .pack = [panels](const Tensor& b) {
-            Tensor packed = panels.tensor();
-            panels.fill(b.values<float>().data(), packed.values<float>().data(),
-                        {.group = panels.rows * panels.columns, .inner = panels.columns, .inner_rows = panels.rows});
-            return packed;
-          }};
+  return {.packing = "matmul, " + to_string(panels),
+          .pack =
+              [panels](const Tensor& b) {
+                Tensor packed = panels.tensor();
+                panels.fill(
+                    b.values<float>().data(), packed.values<float>().data(),
+                    {.group = panels.rows * panels.columns, .inner = panels.columns, .inner_rows = panels.rows});
+                return packed;
+              },
+          .packed = panels.type()};
 }
 
 // `bias` and `residual`: their views, or null.

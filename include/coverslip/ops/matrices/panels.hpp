@@ -12,10 +12,8 @@ struct Panels {
   Dim padded() const { return count() * width; }
   Dim group_floats() const { return padded() * rows; }
   Dim floats() const { return groups * group_floats(); }
-  Tensor tensor() const {  // not initialized
-    const TensorType type{DType::f32, {floats()}};
-    return Tensor(type, allocate(type.bytes()));
-  }
+  TensorType type() const { return {DType::f32, {floats()}}; }
+  Tensor tensor() const { return Tensor(type(), allocate(type().bytes())); }  // not initialized
 
   // Where element [group][column][row] lies among the values: row o * inner_rows + i at outer[o] + i * inner.
   struct Source {
@@ -63,11 +61,14 @@ inline std::string to_string(const Panels& panels) {
 // A bias [groups * columns], padded as the panels are.
 inline Form bias_form(Panels panels) {
   panels.rows = 1;
-  return {.packing = "bias, " + to_string(panels), .pack = [panels](const Tensor& bias) {
-            Tensor packed = panels.tensor();
-            panels.fill(bias.values<float>().data(), packed.values<float>().data(), {.group = panels.columns});
-            return packed;
-          }};
+  return {.packing = "bias, " + to_string(panels),
+          .pack =
+              [panels](const Tensor& bias) {
+                Tensor packed = panels.tensor();
+                panels.fill(bias.values<float>().data(), packed.values<float>().data(), {.group = panels.columns});
+                return packed;
+              },
+          .packed = panels.type()};
 }
 
 inline const float* packed_floats(const View& view) {

@@ -111,7 +111,8 @@ inline std::vector<Step> plan_batch_norm(const Node& node, const Types& in, Cons
   const std::string packing = "inverse_deviation_" + std::to_string(std::bit_cast<std::uint32_t>(epsilon));
   for (Step& candidate : candidates)
     candidate.inputs[4] = {.packing = packing,
-                           .pack = [epsilon](const Tensor& var) { return inverse_deviations(var, epsilon); }};
+                           .pack = [epsilon](const Tensor& var) { return inverse_deviations(var, epsilon); },
+                           .packed = in[4]};
   return candidates;
 }
 

@@ -14,12 +14,15 @@ using RunPacked =
 
 // `floats`: of the packed weights.
 inline Form weights_form(std::string packing, Dim floats, FillWeights fill) {
-  return {.packing = std::move(packing), .pack = [floats, fill = std::move(fill)](const Tensor& weights) {
-            const TensorType type{DType::f32, {floats}};
-            Tensor packed(type, allocate(type.bytes()));
-            fill(weights.values<float>().data(), packed.values<float>().data());
-            return packed;
-          }};
+  const TensorType type{DType::f32, {floats}};
+  return {.packing = std::move(packing),
+          .pack =
+              [type, fill = std::move(fill)](const Tensor& weights) {
+                Tensor packed(type, allocate(type.bytes()));
+                fill(weights.values<float>().data(), packed.values<float>().data());
+                return packed;
+              },
+          .packed = type};
 }
 
 // Input 3, if the node has it.
