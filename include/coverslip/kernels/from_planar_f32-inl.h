@@ -28,7 +28,7 @@ HWY_NOINLINE void PixelTile(const PlanarConvF32& conv, const TileEnd& end, size_
   }
   const size_t taps = conv.taps;
   for (size_t r = 0; r < conv.row_count; ++r) {
-    const float* HWY_RESTRICT row = conv.rows[r].x + i;
+    const float* HWY_RESTRICT row = conv.rows[r].x + conv.offset + i;
     const float* HWY_RESTRICT weights = conv.weights + conv.rows[r].taps_before * kTileColumns;
     for (size_t t = 0; t < taps; ++t, weights += kTileColumns) {
       const float* HWY_RESTRICT x = row + conv.at[t];

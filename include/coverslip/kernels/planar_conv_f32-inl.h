@@ -56,7 +56,7 @@ HWY_NOINLINE void PlanarTile(const PlanarConvF32& conv, const TileEnd& end, size
   const float *const *line = ahead.data(), *const *last_line = line + ahead.size();
   for (size_t r = 0; r < conv.row_count; ++r) {
     for (size_t n = 0; n < each && line < last_line; ++n) hwy::Prefetch(*line++);
-    const float* HWY_RESTRICT row = conv.rows[r].x + i;
+    const float* HWY_RESTRICT row = conv.rows[r].x + conv.offset + i;
     const float* HWY_RESTRICT weights = conv.weights + conv.rows[r].taps_before * kChannels;
 #pragma GCC unroll 3
     for (size_t t = 0; t < taps; ++t, weights += kChannels) {

@@ -17,6 +17,7 @@ struct PlanarRow {
 // of a few output channels. An element has the same bits whatever is computed with it: rows and taps come in order.
 struct PlanarConvF32 {
   const PlanarRow* rows;
+  std::ptrdiff_t offset;  // of all rows: one list serves all outputs whose windows read the same kinds of rows
   std::size_t row_count;
   const std::size_t* at;
   std::size_t taps;      // of a row

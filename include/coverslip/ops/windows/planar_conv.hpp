@@ -142,6 +142,7 @@ class PlanarConv {
     // Outputs of one class of slices. The window moves from slice to slice, and in each from row to row; what it reads
     // for the first time is copied then. What comes next is asked for while one row is computed.
     void slab(const Range& slices, const Range& rows) {
+      listed_ = {};
       first_slice_ = slices_.place(slices.begin, 0);
       first_row_ = rows_.place(rows.begin, 0);
       Range fresh{0, slices_.taps};
@@ -229,19 +230,29 @@ class PlanarConv {
       }
     }
 
-    void compute(Dim slice, Dim row, Dim first, Dim top) const {
+    // The rows under a window, for an output whose window begins at row `top` of the slab. Listed anew only where other
+    // rows of the window are padding than before.
+    void list_rows(Dim slice, Dim first, const Range& held, Dim top) {
+      if (listed_.slice == slice && listed_.held == held) return;
+      listed_ = {slice, top, held, 0};
       const Dim channels = conv_.channels_, taps = conv_.axes_[kAlong].taps;
-      std::size_t n = 0;
       for (Dim i = 0; i < slices_.taps; ++i)
-        for (Dim j = 0; j < rows_.taps; ++j) {
-          if (!slices_.holds(slices_.place(slice, i)) || !rows_.holds(rows_.place(row, j))) continue;
+        for (Dim j = held.begin; j < held.end && slices_.holds(slices_.place(slice, i)); ++j)
           for (Dim c = 0; c < channels; ++c)
-            list_[n++] = {copy((first + i) % slices_.taps, top + j * rows_.dilation, c),
-                          static_cast<std::size_t>(((i * rows_.taps + j) * channels + c) * taps)};
-        }
+            list_[listed_.count++] = {copy((first + i) % slices_.taps, top + j * rows_.dilation, c),
+                                      static_cast<std::size_t>(((i * rows_.taps + j) * channels + c) * taps)};
+    }
+
+    void compute(Dim slice, Dim row, Dim first, Dim top) {
+      const Dim taps = conv_.axes_[kAlong].taps;
+      Range held{0, rows_.taps};
+      while (held.begin < held.end && !rows_.holds(rows_.place(row, held.begin))) ++held.begin;
+      while (held.begin < held.end && !rows_.holds(rows_.place(row, held.end - 1))) --held.end;
+      list_rows(slice, first, held, top);
       Index at = place(slice, row);
       PlanarConvF32 work{.rows = list_,
-                         .row_count = n,
+                         .offset = (top - listed_.top) * conv_.channels_ * conv_.row_floats_,
+                         .row_count = listed_.count,
                          .at = conv_.at_.data(),
                          .taps = conv_.at_.size(),
                          .weights = nullptr,
@@ -277,8 +288,13 @@ class PlanarConv {
     View& y_;
     const View* init_;
     const float *weights_, *bias_, *first_x_ = nullptr;
-    float* slab_;                          // [taps of slices][rows][channels] rows
-    PlanarRow* list_ = nullptr;            // of one window
+    float* slab_;                // [taps of slices][rows][channels] rows
+    PlanarRow* list_ = nullptr;  // of one window
+    struct Listed {
+      Dim slice = -1, top = 0;  // of the window that the list was made for
+      Range held{};             // rows of the window that are not padding
+      std::size_t count = 0;
+    } listed_{};
     const float** ahead_ = nullptr;        // lines of memory that will be used next
     std::size_t lines_ = 0;                // that `ahead_` lists
     Dim first_slice_ = 0, first_row_ = 0;  // of the windows of this class
