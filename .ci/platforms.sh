@@ -101,7 +101,7 @@ arm64() {
 tsan() {
   built tsan run_test || return 0
   say "C++ tests of build/tsan: those with threads"
-  test_program tsan/run_test build/tsan/tests/run_test --source-file='*concurrency_test*,*session_test*'
+  test_program tsan/run_test build/tsan/tests/run_test --source-file='*concurrency_test*,*session_test*,*team_test*'
 }
 
 # --- other compilers -----------------------------------------------------------------------------------------------
