@@ -20,46 +20,59 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_NATIVE_DOT_BF16
 
-// Where a row of A in bf16 goes: pieces of kBf16Terms, `step` bytes apart.
-struct Bf16Row {
+// Where rows of A in bf16 go: pieces of kBf16Terms.
+struct Bf16Rows {
   std::byte* data;
-  size_t step;
+  size_t row_step, piece_step;  // in bytes
 };
 
-// n floats in pieces; the last one is filled with zeros. Returns where the next piece goes.
-inline std::byte* RoundRow(const float* x, size_t n, Bf16Row to) {
+// A piece of n floats, and zeros after them.
+HWY_INLINE void RoundPiece(const float* x, size_t n, std::byte* to) {
   const hn::ScalableTag<hwy::bfloat16_t> d;
   const hn::Repartition<float, decltype(d)> df;
   const size_t lanes = hn::Lanes(df);
-  const auto store = [&](auto lower, auto upper, size_t i) HWY_ATTR {
-    hn::StoreU(hn::OrderedDemote2To(d, lower, upper), d, reinterpret_cast<hwy::bfloat16_t*>(to.data) + i);
-  };
-  size_t k = 0;
-  for (; k + kBf16Terms <= n; k += kBf16Terms, to.data += to.step)
-    for (size_t i = 0; i < kBf16Terms; i += 2 * lanes)
-      store(hn::LoadU(df, x + k + i), hn::LoadU(df, x + k + i + lanes), i);
-  if (k == n) return to.data;
   const auto part = [&](size_t at) HWY_ATTR { return hn::LoadN(df, x + std::min(at, n), n - std::min(at, n)); };
-  for (size_t i = 0; i < kBf16Terms; i += 2 * lanes) store(part(k + i), part(k + i + lanes), i);
-  return to.data + to.step;
+  for (size_t i = 0; i < kBf16Terms; i += 2 * lanes) {
+    const bool whole = n >= kBf16Terms;
+    const auto lower = whole ? hn::LoadU(df, x + i) : part(i);
+    const auto upper = whole ? hn::LoadU(df, x + i + lanes) : part(i + lanes);
+    hn::StoreU(hn::OrderedDemote2To(d, lower, upper), d, reinterpret_cast<hwy::bfloat16_t*>(to) + i);
+  }
 }
 
-// Row m of A. `whole`: of pieces that do not end with a multiple of kBf16Terms, side by side.
-inline void RoundPieces(const IndirectF32& gemm, size_t m, float* whole, Bf16Row to) {
-  const auto piece = [&](size_t t) { return gemm.a[t * gemm.a_rows + m] + gemm.a_offset; };
-  if (gemm.taps == 1 || gemm.channels % kBf16Terms == 0) {
-    for (size_t t = 0; t < gemm.taps; ++t) to.data = RoundRow(piece(t), gemm.channels, to);
-    return;
-  }
+// Rows of A, of `taps` times n floats; with several taps n is a multiple of kBf16Terms.
+inline void RoundRows(const float* const* a, size_t a_rows, size_t offset, size_t rows, size_t taps, size_t n,
+                      Bf16Rows to) {
+  const size_t pieces = (n + kBf16Terms - 1) / kBf16Terms;
+  for (size_t t = 0; t < taps; ++t, a += a_rows, to.data += pieces * to.piece_step)
+    for (size_t m = 0; m < rows; ++m) {
+      const float* x = a[m] + offset;
+      std::byte* at = to.data + m * to.row_step;
+      size_t k = 0;
+      for (; k + kBf16Terms <= n; k += kBf16Terms, at += to.piece_step) RoundPiece(x + k, kBf16Terms, at);
+      if (k < n) RoundPiece(x + k, n - k, at);
+    }
+}
+
+// All pieces of a row side by side.
+inline void CopyTaps(const IndirectF32& gemm, size_t m, float* to) {
   const TileF32 d;
-  float* at = whole;
-  for (size_t t = 0; t < gemm.taps; ++t, at += gemm.channels) {
-    const float* x = piece(t);
+  for (size_t t = 0; t < gemm.taps; ++t, to += gemm.channels) {
+    const float* x = gemm.a[t * gemm.a_rows + m] + gemm.a_offset;
     size_t k = 0;
-    for (; k + kTileLanes <= gemm.channels; k += kTileLanes) hn::StoreU(hn::LoadU(d, x + k), d, at + k);
-    if (k < gemm.channels) hn::StoreN(hn::LoadN(d, x + k, gemm.channels - k), d, at + k, gemm.channels - k);
+    for (; k + kTileLanes <= gemm.channels; k += kTileLanes) hn::StoreU(hn::LoadU(d, x + k), d, to + k);
+    if (k < gemm.channels) hn::StoreN(hn::LoadN(d, x + k, gemm.channels - k), d, to + k, gemm.channels - k);
   }
-  RoundRow(whole, gemm.taps * gemm.channels, to);
+}
+
+// Rows of A from row m on. `whole` holds a row in f32.
+inline void RoundA(const IndirectF32& gemm, size_t m, size_t rows, float* whole, Bf16Rows to) {
+  if (gemm.taps == 1 || gemm.channels % kBf16Terms == 0)
+    return RoundRows(gemm.a + m, gemm.a_rows, gemm.a_offset, rows, gemm.taps, gemm.channels, to);
+  for (size_t i = 0; i < rows; ++i, to.data += to.row_step) {
+    CopyTaps(gemm, m + i, whole);
+    RoundRows(&whole, 1, 0, 1, 1, gemm.taps * gemm.channels, to);
+  }
 }
 
 constexpr size_t Bf16Steps(size_t terms) { return (terms + kBf16Terms - 1) / kBf16Terms; }
@@ -107,17 +120,16 @@ inline void GemmBf16(const IndirectF32& gemm) {
   const AmxConfigured configured;
   for (size_t first = 0; first < gemm.rows; first += most) {
     const size_t rows = std::min(most, gemm.rows - first);
-    for (size_t m = 0; m < rows; ++m) {
-      std::byte* row = a + m / kAmxRows * steps * kAmxTileBytes + m % kAmxRows * kAmxRowBytes;
-      RoundPieces(gemm, first + m, whole, {row, kAmxTileBytes});
-    }
+    for (size_t m = 0; m < rows; m += kAmxRows)
+      RoundA(gemm, first + m, std::min(kAmxRows, rows - m), whole,
+             {a + m * steps * kAmxRowBytes, kAmxRowBytes, kAmxTileBytes});
     AmxColumns(gemm, first, rows, a, steps, sums, end);
   }
 }
 
 inline constexpr GemmBf16Kernels kGemmBf16{.rows = kRoundedBlock,
                                            .columns = kAmxColumns,
-                                           .speed = 12,
+                                           .speed = 10,
                                            .run = GemmBf16,
                                            .scratch_bytes = Bf16ScratchBytes,
                                            .pair = PairPanel<kAmxColumns>,
@@ -149,10 +161,8 @@ inline void GemmBf16(const IndirectF32& gemm) {
   auto** pointers = reinterpret_cast<const float**>(a + most * pairs);
   for (size_t first = 0; first < gemm.rows; first += most) {
     const size_t rows = std::min(most, gemm.rows - first);
-    for (size_t m = 0; m < rows; ++m) {
-      pointers[m] = a + m * pairs;
-      RoundPieces(gemm, first + m, whole, {reinterpret_cast<std::byte*>(a + m * pairs), 2 * kBf16Terms});
-    }
+    for (size_t m = 0; m < rows; ++m) pointers[m] = a + m * pairs;
+    RoundA(gemm, first, rows, whole, {reinterpret_cast<std::byte*>(a), 4 * pairs, 2 * kBf16Terms});
     IndirectF32 block = gemm;
     block.a = pointers;
     block.a_rows = block.rows = rows;

@@ -13,30 +13,33 @@ inline Panels paired(Panels panels) {
   return panels;
 }
 
-// `form`: the same in f32, in these panels.
-inline Form bf16_form(const Panels& panels, const Form& form, const GemmBf16Kernels& kernels) {
+// `form`: the same in f32, in these panels, one after the other.
+inline Form bf16_form(std::vector<Panels> all, const Form& form, const GemmBf16Kernels& kernels) {
+  Dim floats = 0;
+  for (const Panels& panels : all) floats += paired(panels).floats();
+  const TensorType type{DType::f32, {floats}};
   return {.packing = form.packing + ", bf16",
           .pack =
-              [panels, pack = form.pack, pair = kernels.pair](const Tensor& weights) {
+              [all = std::move(all), type, pack = form.pack, pair = kernels.pair](const Tensor& weights) {
                 const Tensor wide = pack(weights);
-                const Panels pairs = paired(panels);
-                Tensor packed = pairs.tensor();
+                Tensor packed(type, allocate(type.bytes()));
                 const float* from = wide.values<float>().data();
                 float* to = packed.values<float>().data();
-                for (Dim panel = 0; panel < panels.groups * panels.count(); ++panel) {
-                  pair(from, static_cast<std::size_t>(panels.rows), to);
-                  from += panels.rows * panels.width;
-                  to += pairs.rows * pairs.width;
-                }
+                for (const Panels& panels : all)
+                  for (Dim panel = 0; panel < panels.groups * panels.count(); ++panel) {
+                    pair(from, static_cast<std::size_t>(panels.rows), to);
+                    from += panels.rows * panels.width;
+                    to += paired(panels).rows * panels.width;
+                  }
                 return packed;
               },
-          .packed = paired(panels).type()};
+          .packed = type};
 }
 
 // Of `rows` of A by all panels. Rates beside the products': numbers a nanosecond that are rounded and made, and bytes
 // of weights.
 inline double bf16_nanoseconds(double rows, const Panels& panels, const KernelTable& kernels) {
-  constexpr double kRounded = 6, kMade = 4, kWeights = 40, kLeastRows = 16;
+  constexpr double kRounded = 10, kMade = 4, kWeights = 40, kLeastRows = 16;
   const auto columns = static_cast<double>(panels.groups * panels.padded()),
              terms = static_cast<double>(2 * paired(panels).rows);
   const double product =

@@ -25,7 +25,7 @@ inline void add_bf16_conv(std::vector<Step>& steps, const Node& node, IndirectCo
   Step step = steps.front();
   step.kernel += "_bf16";
   step.inputs[1] = bf16_form(
-      wide.panels, weights_form("conv, " + to_string(wide.panels), wide.panels.floats(), fill(wide.panels)), kernels);
+      {wide.panels}, weights_form("conv, " + to_string(wide.panels), wide.panels.floats(), fill(wide.panels)), kernels);
   if (node.has(2)) step.inputs[2] = bias_form(wide.panels);
   for (Cut& cut : step.cuts)
     if (cut.axis == 1) cut.multiple = wide.panels.groups > 1 ? wide.panels.columns : wide.panels.width;

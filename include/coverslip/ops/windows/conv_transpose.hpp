@@ -132,7 +132,9 @@ struct Phase {
   Dim weights = 0;          // where its panels begin among the packed floats
 };
 
-inline std::vector<Phase> phases_of(const Node& node, const Types& in, const KernelTable& kernels) {
+// `width`: of panels; none: those of f32.
+inline std::vector<Phase> phases_of(const Node& node, const Types& in, const KernelTable& kernels,
+                                    std::optional<std::size_t> width = {}) {
   const Shape &x = in[0].shape, &w = in[1].shape;
   const auto windows = transposed_windows(node, x, w);
   const Dim groups = groups_of(node);
@@ -158,9 +160,9 @@ inline std::vector<Phase> phases_of(const Node& node, const Types& in, const Ker
         for (const Dim tap : along) all.push_back(before * windows[i].taps + tap);
       phase.taps = all;
     }
-    conv.panels = conv.depthwise
-                      ? Panels{1, x[1], conv.taps(), static_cast<Dim>(kernels.depthwise_f32.lanes)}
-                      : Panels{groups, w[1], conv.taps() * (x[1] / groups), static_cast<Dim>(kernels.gemm_f32.columns)};
+    conv.panels = conv.depthwise ? Panels{1, x[1], conv.taps(), static_cast<Dim>(kernels.depthwise_f32.lanes)}
+                                 : Panels{groups, w[1], conv.taps() * (x[1] / groups),
+                                          static_cast<Dim>(width.value_or(kernels.gemm_f32.columns))};
     phase.weights = weights;
     weights += conv.panels.floats();
   });
@@ -193,6 +195,47 @@ inline FillWeights conv_transpose_weights(const Node& node, const Types& in, con
       panels.fill(weights, packed + phase.weights, source);
     }
   };
+}
+
+// `steps`: the candidate in f32.
+inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, const Types& in, const Shape& y,
+                                    const PlanContext& context) {
+  if (!context.bf16) return;
+  const GemmBf16Kernels& kernels = context.kernels.gemm_bf16;
+  const auto wide = phases_of(node, in, context.kernels, kernels.columns);
+  const auto lacks = [](const Phase& phase) { return phase.conv.depthwise || phase.conv.terms() == 0; };
+  if (std::ranges::any_of(wide, lacks)) return;
+  std::vector<Phase> phases = wide;
+  std::vector<Panels> panels;
+  Step step = steps.front();
+  step.kernel += "_bf16";
+  const double pixels = static_cast<double>(y.elements() / std::max<Dim>(y[1], 1)) / static_cast<double>(wide.size());
+  step.nanoseconds = 0;
+  step.scratch_bytes = 0;
+  Dim terms = 0, floats = 0;
+  for (Phase& phase : phases) {
+    panels.push_back(phase.conv.panels);
+    terms = std::max(terms, phase.conv.terms());
+    step.nanoseconds += bf16_nanoseconds(pixels, phase.conv.panels, context.kernels) +
+                        pixels * static_cast<double>(phase.conv.pieces() + 2) * kNanosecondsPerPointer;
+    phase.conv = in_bf16(phase.conv, kernels);
+    phase.weights = floats;
+    floats += phase.conv.panels.floats();
+    step.scratch_bytes = std::max(step.scratch_bytes, phase.conv.scratch_bytes());
+  }
+  const Dim all = wide.back().weights + wide.back().conv.panels.floats();
+  step.inputs[1] =
+      bf16_form(panels, weights_form(packing_of(wide), all, conv_transpose_weights(node, in, wide)), kernels);
+  if (node.has(2)) step.inputs[2] = bias_form(panels.front());
+  for (Cut& cut : step.cuts)
+    if (cut.axis == 1) cut.multiple = panels[0].groups > 1 ? panels[0].columns : panels[0].width;
+  step.tolerance = bf16_tolerance(terms, phases.front().conv.epilogue);
+  step.run = run_with_packed(
+      [phases](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box, std::byte* memory) {
+        for (const Phase& phase : phases)
+          phase.conv.run(from[0], weights + phase.weights, bias, nullptr, to[0], box, memory);
+      });
+  steps.push_back(std::move(step));
 }
 
 inline std::vector<Step> plan_conv_transpose(const Node& node, const Types& in, Constants constants,
@@ -231,7 +274,11 @@ inline std::vector<Step> plan_conv_transpose(const Node& node, const Types& in, 
             .multiply_adds = multiply_adds,
             .run = run_with_packed(run)};
   if (in.size() > 2) step.inputs.push_back(node.has(2) ? bias_form(panels) : Form{});
-  if (constants[1] != nullptr && (!node.has(2) || constants[2] != nullptr)) return {step};
+  if (constants[1] != nullptr && (!node.has(2) || constants[2] != nullptr)) {
+    std::vector<Step> steps{std::move(step)};
+    add_bf16_conv_transpose(steps, node, in, y, context);
+    return steps;
+  }
   return {with_computed_weights(std::move(step), node, in, panels, floats, fill, run, conv_transpose_needed)};
 }
 
