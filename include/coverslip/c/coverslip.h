@@ -107,8 +107,7 @@ typedef struct coverslip_options {
   int32_t threads;       /* 0: as many as this machine grants */
   uint64_t max_memory;   /* bytes for weights, packed weights, values and scratch; 0: no limit */
   const char* target;    /* instruction set, like "avx2"; NULL: the best that this CPU runs */
-  const char* precision; /* of the arithmetic, like "float32"; NULL: as the file says. "bfloat16" where this CPU can, see
-                            coverslip_session_describe */
+  const char* precision; /* of the arithmetic, "float32", or "bfloat16" where this CPU can; NULL: as the file says */
   uint32_t no_winograd;  /* 1: no faster convolutions that round more and need more memory for weights */
 } coverslip_options;
 #define COVERSLIP_OPTIONS \
