@@ -61,9 +61,9 @@ class Split {
   Dim pieces_ = 1;
 };
 
-// As many for each thread, none too short to be worth its handing over, and short enough to stop soon. More than one for
-// each, to even out what other work takes from a core, only where they are long and repeat nothing: a kernel is best on
-// large pieces.
+// As many for each thread, none too short to be worth its handing over, and short enough to stop soon. More than one,
+// to even out what other work takes from a core, only where they are long and repeat nothing: a kernel is best on large
+// pieces.
 inline double pieces_for(std::size_t threads, double nanoseconds, bool repeats = false) {
   constexpr double kLeast = 8'000, kLong = 100'000, kLongest = 5'000'000, kPerThread = 4;
   const double soon = std::max(1.0, nanoseconds / (repeats ? 2 * kLongest : kLongest));

@@ -1,4 +1,4 @@
-// Constants of 16-bit floats that a Cast widens to f32: they stay as the file holds them until a step wants them packed.
+// Constants of 16-bit floats that a Cast widens to f32: they stay as the file has them until a step wants them packed.
 #pragma once
 #include "coverslip/graph/pack_store.hpp"
 #include "coverslip/ops/elementwise/cast.hpp"

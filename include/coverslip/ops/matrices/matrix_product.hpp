@@ -16,13 +16,13 @@ struct MatrixView {
 
 class MatrixProduct {
  public:
-  Dim terms = 0;       // K
-  Dim panel_rows = 0;  // of B
-  Dim width = 1;       // of a panel of B
+  Dim terms = 0;                      // K
+  Dim panel_rows = 0;                 // of B
+  Dim width = 1;                      // of a panel of B
   Dim tile_rows = 1, least_rows = 1;  // least_rows: that are worth a piece of their own
-  bool packed = false;         // B is a constant in panels; otherwise it is packed while it runs
-  bool copies_a = false;       // rows of A do not lie side by side
-  bool computes_init = false;  // add() is given rows to be computed, not pointers
+  bool packed = false;                // B is a constant in panels; otherwise it is packed while it runs
+  bool copies_a = false;              // rows of A do not lie side by side
+  bool computes_init = false;         // add() is given rows to be computed, not pointers
   void (*kernel)(const IndirectF32&) = nullptr;
   void (*pack)(const PanelF32&) = nullptr;
   std::size_t kernel_scratch_bytes = 0;
