@@ -25,6 +25,12 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
+struct Wanted {
+  double seconds = 2;
+  bool profile = false;
+  Dim batch = 0;  // 0: as the shapes are
+};
+
 struct Measured {
   std::string path;
   Target target = Target::Scalar;
@@ -32,6 +38,7 @@ struct Measured {
   std::string note{};
   int threads = 1;
   std::vector<Shape> shapes{};
+  Dim batch = 0;  // 0: not asked for
   double load_ms = 0, plan_ms = 0, first_ms = 0;
   std::vector<double> runs{};  // in ms, sorted
   double multiply_adds = 0, peak_gflops = 0, bandwidth = 0;
@@ -43,6 +50,7 @@ struct Measured {
     const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(runs.size())));
     return runs[std::max<std::size_t>(rank, 1) - 1];
   }
+  double samples_per_second() const { return 1e3 * static_cast<double>(batch) / quantile(0.5); }
   double gflops() const { return 2e-6 * multiply_adds / quantile(0.5); }
   double percent_of_peak() const { return 100 * gflops() / peak_gflops; }
 };
@@ -79,13 +87,28 @@ void time_runs(Measured& measured, Session& session, std::span<const Tensor> inp
   std::sort(measured.runs.begin(), measured.runs.end());
 }
 
-Measured measure(const std::string& path, const EngineArguments& engine, double seconds, bool with_profile) {
+// `shapes` with so many samples in each input whose first dimension is free; 0: as they are.
+std::vector<Shape> with_batch(std::vector<Shape> shapes, const Model& model, Dim batch) {
+  bool any = batch == 0;
+  for (std::size_t i = 0; i < shapes.size() && batch > 0; ++i) {
+    const Shape& asked = model.inputs()[i].shape;
+    if (asked.rank() == 0 || asked[0] != kFree) continue;
+    shapes[i][0] = batch;
+    any = true;
+  }
+  if (!any)
+    throw UsageError("--batch: no input has a free first dimension; export the network with one, or measure --shape");
+  return shapes;
+}
+
+Measured measure(const std::string& path, const EngineArguments& engine, const Wanted& wanted) {
   Measured measured{.path = path};
   Progress progress("loading " + path);
   auto start = Clock::now();
   const Model model = Model::load(path);
   measured.load_ms = ms_since(start);
-  measured.shapes = engine.input_shapes(model);
+  measured.shapes = with_batch(engine.input_shapes(model), model, wanted.batch);
+  measured.batch = wanted.batch;
 
   progress.now("planning " + path);
   start = Clock::now();
@@ -100,11 +123,11 @@ Measured measure(const std::string& path, const EngineArguments& engine, double 
 
   progress.now("measuring " + path);
   const std::vector<Tensor> inputs = random_inputs(model, measured.shapes, 1);
-  time_runs(measured, session, inputs, seconds);
+  time_runs(measured, session, inputs, wanted.seconds);
   measured.peak_gflops = measured_peak(measured.target, measured.threads);
-  if (with_profile) {
+  if (wanted.profile) {
     progress.now("profiling " + path);
-    measured.profile = profile(session, inputs, seconds);
+    measured.profile = profile(session, inputs, wanted.seconds);
     measured.bandwidth = measured_bandwidth(measured.threads);
   }
   return measured;
@@ -124,6 +147,7 @@ void print_text(const Measured& m) {
   line("precision", std::string(to_string(m.precision)) + (m.note.empty() ? "" : "  (" + m.note + ")"));
   line("median", milliseconds(m.quantile(0.5)) + "  (p90 " + milliseconds(m.quantile(0.9)) + ", min " +
                      milliseconds(m.runs.front()) + ", " + std::to_string(m.runs.size()) + " runs)");
+  if (m.batch > 0) line("samples", fixed(m.samples_per_second(), 1) + " a second");
   line("multiply-adds", count(m.multiply_adds));
   if (m.multiply_adds > 0)
     line("speed", fixed(m.gflops(), 1) + " GFLOP/s, " + fixed(m.percent_of_peak(), 1) + " % of the peak, which was " +
@@ -143,6 +167,7 @@ void print_json(const Measured& m) {
   if (!m.note.empty()) json.member("note", m.note);
   json.member("shapes", m.shapes).member("runs", m.runs.size()).member("median_ms", m.quantile(0.5));
   json.member("p90_ms", m.quantile(0.9)).member("min_ms", m.runs.front()).member("load_ms", m.load_ms);
+  if (m.batch > 0) json.member("batch", m.batch).member("samples_per_second", m.samples_per_second());
   json.member("plan_ms", m.plan_ms).member("first_run_ms", m.first_ms).member("multiply_adds", m.multiply_adds);
   json.member("gflops", m.gflops()).member("peak_gflops", m.peak_gflops).member("percent_of_peak", m.percent_of_peak());
   json.key("memory").open_object().member("peak", m.memory.peak()).member("packed", m.memory.packed);
@@ -160,19 +185,20 @@ void print_json(const Measured& m) {
 
 Exit bench(Words words) {
   EngineArguments engine;
-  double seconds = 2;
-  bool with_profile = false;
+  Wanted wanted;
   Arguments arguments(
       "bench", "MODEL",
       "Runs a model on random numbers, first to warm up, then for some seconds, and shows what a run takes. The peak\n"
       "that it is compared with is measured in the same moment, on as many threads.");
   arguments.option("--seconds", "S", "how long to measure; the default is 2",
-                   [&](std::string_view text) { seconds = parse_seconds("--seconds", text); });
-  arguments.flag("--profile", with_profile,
+                   [&](std::string_view text) { wanted.seconds = parse_seconds("--seconds", text); });
+  arguments.option("--batch", "N", "samples at once, in inputs whose first dimension is free",
+                   [&](std::string_view text) { wanted.batch = parse_integer("--batch", text, 1, 1 << 16); });
+  arguments.flag("--profile", wanted.profile,
                  "also the time of each step, and its share of what cores and memory can do");
   engine.add_to(arguments);
   if (!arguments.parse(words)) return Exit::Ok;
-  const Measured measured = measure(arguments.only_word(), engine, seconds, with_profile);
+  const Measured measured = measure(arguments.only_word(), engine, wanted);
   if (engine.json)
     print_json(measured);
   else

@@ -193,6 +193,16 @@ def test_bench_measures(path: Path) -> None:
         assert part in text
 
 
+def test_bench_takes_a_batch_where_it_is_free(path: Path, save: Save, graphs: Graphs) -> None:
+    free = save(graphs["free"](), "free.slip")
+    document = slip("bench", free, "--shape", "1,3,6,6", "--batch", "4", "--seconds", "0.05", "--json").json()
+    assert document["shapes"] == [[4, 3, 6, 6]] and document["batch"] == 4
+    assert document["samples_per_second"] == pytest.approx(4000 / document["median_ms"], rel=1e-3)
+    assert "samples" in slip("bench", free, "--shape", "1,3,6,6", "--batch", "2", "--seconds", "0.05").out
+    refused = slip("bench", path, "--batch", "2")
+    assert refused.code == USAGE and "free first dimension" in refused.err
+
+
 def test_verify_passes_fails_or_cannot(save: Save, graphs: Graphs) -> None:
     graph = graphs["classifier"]()
     path = save(graph)
