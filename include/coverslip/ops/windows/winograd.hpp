@@ -1,5 +1,7 @@
 // Winograd's convolution of a box: windows of 3 taps, stride 1, over the last two or three axes.
 #pragma once
+#include <cmath>
+
 #include "coverslip/ops/matrices/panels.hpp"
 #include "coverslip/ops/windows/winograd_matrices.hpp"
 
