@@ -169,8 +169,8 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
                                    : "conv_indirect",
       .inputs = {{Layout::ChannelsLast}, weights_form("conv, " + to_string(conv.panels), conv.panels.floats(), fill)},
       .outputs = {Layout::ChannelsLast},
-      .cuts = conv_cuts(y, in[1].shape.elements() > in[0].shape.elements() + y.elements(),
-                        conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
+      .cuts =
+          conv_cuts(in, y, in[1].shape.elements(), conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
       .scratch_bytes = conv.scratch_bytes(),
       .nanoseconds = pass_nanoseconds(bytes) * 0.75 + pointers * kNanosecondsPerPointer +
                      multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),

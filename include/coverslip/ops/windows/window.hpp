@@ -74,7 +74,8 @@ inline Window window_of(const Node& node, std::size_t axis, std::size_t axes, Di
 // How threads share a convolution, best cut first: rows of the map, or channels where it is heavy, that is, where
 // weights are more than all else. A thread that has rows reads all weights; one that has channels reads all of the
 // input, and others will read what it made.
-inline std::vector<Cut> conv_cuts(const Shape& y, bool heavy, Dim channel_multiple) {
+inline std::vector<Cut> conv_cuts(const Types& in, const Shape& y, Dim weights, Dim channel_multiple) {
+  const bool heavy = weights > in[0].shape.elements() + y.elements();
   const Cut channels{.axis = 1, .multiple = channel_multiple, .repeats = true};
   std::vector<Cut> cuts;
   if (heavy) cuts.push_back(channels);

@@ -72,8 +72,7 @@ inline void add_winograd(std::vector<Step>& steps, const Node& node, const Types
     step.inputs[1] = weights_form(step.kernel + (by_point ? ", points of panels of " : ", panels of ") +
                                       std::to_string(conv->columns()) + ", vectors of " + std::to_string(conv->lanes()),
                                   conv->weight_floats(), fill);
-    const Dim others = in[0].shape.elements() + y.elements();
-    step.cuts = conv_cuts(y, conv->weight_floats() > others, conv->columns());
+    step.cuts = conv_cuts(in, y, conv->weight_floats(), conv->columns());
     for (Cut& cut : step.cuts) {
       if (cut.axis >= 2) cut.multiple = conv->axes[cut.axis + 3 - y.rank()].tile;
     }
