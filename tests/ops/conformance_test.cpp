@@ -4,6 +4,7 @@
 #include "answers.hpp"
 #include "coverslip/coverslip.hpp"
 #include "coverslip/ops/registry.hpp"
+#include "coverslip/ops/windows/conv.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -313,6 +314,35 @@ TEST_CASE("operators agree with their references: quantized") { check_group("qua
 TEST_CASE("operators agree with their references: reductions") { check_group("reductions"); }
 TEST_CASE("operators agree with their references: shapes") { check_group("shapes"); }
 TEST_CASE("operators agree with their references: windows") { check_group("windows"); }
+
+// Weights heavy enough to choose this order belong to layers too big for such a test.
+TEST_CASE("Winograd's convolutions agree with the reference point by point") {
+  using Dims = std::vector<Dim>;
+  const Attributes relu{{"pads", Dims{1, 1, 1, 1}}, {"activation", std::string("Relu")}};
+  const Case cases[] = {
+      {"Conv", relu, {data({2, 17, 9, 10}), weights({70, 17, 3, 3}), weights({70}), data({2, 70, 9, 10})}},
+      {"Conv", {{"pads", Dims{1, 0, 1, 1, 1, 0}}}, {data({1, 5, 4, 6, 9}), weights({35, 5, 3, 3, 3})}}};
+  for (const Case& c : cases) {
+    const Sample sample(*find_op("Conv"), c);
+    const std::vector<Tensor> want = sample.references();
+    const Shape& y = sample.output().shape;
+    const auto windows = ops::conv_windows(sample.node(), sample.types());
+    std::size_t tested = 0;
+    for (const KernelTable* kernels : supported_kernels())
+      for (const WinogradTileF32& tile : kernels->winograd_f32.tiles)
+        for (const std::size_t groups : {1u, 3u}) {
+          auto conv = ops::winograd_conv(sample.node(), sample.types(), y, windows, tile, *kernels);
+          if (!conv) continue;
+          conv->given = {static_cast<Dim>(groups * kernels->winograd_f32.rows), true, 0};
+          const Step direct = sample.candidates(*kernels).front();
+          const Step step = ops::winograd_step(*conv, direct, sample.node(), sample.types(), y, *kernels);
+          INFO(kernels->name << ": " << describe(c) << " by " << step.kernel << ", " << groups << " groups at once");
+          check_step(sample, step, want);
+          ++tested;
+        }
+    CHECK(tested >= 2 * supported_kernels().size());
+  }
+}
 
 TEST_CASE("every group has such a test") { CHECK(kGroups.size() == 8); }
 

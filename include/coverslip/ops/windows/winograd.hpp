@@ -1,6 +1,7 @@
 // Winograd's convolution of a box: windows of 3 taps, stride 1, over the last two or three axes.
 #pragma once
 #include <cmath>
+#include <optional>
 
 #include "coverslip/ops/matrices/panels.hpp"
 #include "coverslip/ops/windows/winograd_matrices.hpp"
@@ -38,7 +39,9 @@ class WinogradConv {
     bool by_point;
     double outer_floats;  // through the outer cache
   };
+  std::optional<Order> given{};  // none: the one that moves less
   Order order(Dim samples) const {
+    if (given) return *given;
     constexpr Dim kLeast = 24, kMostFloats = 2 << 20;
     const auto rows = static_cast<Dim>(kernels.rows);
     const Dim all = std::max<Dim>(samples, 1) * tiles(), values = points() * (channels + padded());

@@ -54,38 +54,43 @@ inline double winograd_tolerance(const WinogradConv& conv) {
          0x1p-24;
 }
 
+// `direct`: another candidate of the same node.
+inline Step winograd_step(const WinogradConv& conv, const Step& direct, const Node& node, const Types& in,
+                          const Shape& y, const KernelTable& kernels) {
+  const Dim samples = y[0];
+  Step step = direct;
+  step.kernel = "winograd";
+  for (const std::size_t outputs : conv.tile.outputs)
+    if (outputs > 1) step.kernel += "_" + std::to_string(outputs);
+  const bool by_point = conv.order(samples).by_point;
+  const FillWeights fill = [conv, by_point](const float* weights, float* packed) {
+    conv.pack(weights, packed, by_point);
+  };
+  step.inputs[1] = weights_form(step.kernel + (by_point ? ", points of panels of " : ", panels of ") +
+                                    std::to_string(conv.columns()) + ", vectors of " + std::to_string(conv.lanes()),
+                                conv.weight_floats(), fill);
+  step.cuts = conv_cuts(in, y, conv.weight_floats(), conv.columns());
+  for (Cut& cut : step.cuts) {
+    if (cut.axis >= 2) cut.multiple = conv.axes[cut.axis + 3 - y.rank()].tile;
+  }
+  step.scratch_bytes = conv.scratch_bytes(samples);
+  step.nanoseconds = winograd_nanoseconds(conv, samples, kernels);
+  step.tolerance = winograd_tolerance(conv);
+  step.magnitudes = [conv, node](Inputs from, Outputs to) { winograd_magnitudes(conv, node, from, to); };
+  step.run = run_with_packed([conv, samples](Inputs from, Outputs to, const float* weights, const float* bias,
+                                             const Box& box, std::byte* scratch) {
+    conv.run(from[0], weights, bias, residual_of(from), to[0], box, scratch, samples);
+  });
+  return step;
+}
+
 // `steps`: other candidates of the node, the first of them direct.
 inline void add_winograd(std::vector<Step>& steps, const Node& node, const Types& in, const Shape& y,
                          std::span<const Window> windows, const KernelTable& kernels) {
-  for (const WinogradTileF32& tile : kernels.winograd_f32.tiles) {
-    const std::optional<WinogradConv> conv = winograd_conv(node, in, y, windows, tile, kernels);
-    if (!conv) continue;
-    const Dim samples = y[0];
-    Step step = steps.front();
-    step.kernel = "winograd";
-    for (const std::size_t outputs : tile.outputs)
-      if (outputs > 1) step.kernel += "_" + std::to_string(outputs);
-    const bool by_point = conv->order(samples).by_point;
-    const FillWeights fill = [conv = *conv, by_point](const float* weights, float* packed) {
-      conv.pack(weights, packed, by_point);
-    };
-    step.inputs[1] = weights_form(step.kernel + (by_point ? ", points of panels of " : ", panels of ") +
-                                      std::to_string(conv->columns()) + ", vectors of " + std::to_string(conv->lanes()),
-                                  conv->weight_floats(), fill);
-    step.cuts = conv_cuts(in, y, conv->weight_floats(), conv->columns());
-    for (Cut& cut : step.cuts) {
-      if (cut.axis >= 2) cut.multiple = conv->axes[cut.axis + 3 - y.rank()].tile;
-    }
-    step.scratch_bytes = conv->scratch_bytes(samples);
-    step.nanoseconds = winograd_nanoseconds(*conv, samples, kernels);
-    step.tolerance = winograd_tolerance(*conv);
-    step.magnitudes = [conv = *conv, node](Inputs from, Outputs to) { winograd_magnitudes(conv, node, from, to); };
-    step.run = run_with_packed([conv = *conv, samples](Inputs from, Outputs to, const float* weights, const float* bias,
-                                                       const Box& box, std::byte* scratch) {
-      conv.run(from[0], weights, bias, residual_of(from), to[0], box, scratch, samples);
-    });
-    steps.push_back(std::move(step));
-  }
+  const Step direct = steps.front();
+  for (const WinogradTileF32& tile : kernels.winograd_f32.tiles)
+    if (const auto conv = winograd_conv(node, in, y, windows, tile, kernels))
+      steps.push_back(winograd_step(*conv, direct, node, in, y, kernels));
 }
 
 }  // namespace coverslip::inline v0::ops
