@@ -19,6 +19,9 @@ inline double float_at(const View& view, const Index& at) {
   return *view.as<float>(at);
 }
 
+// f32 that was rounded to bf16, once.
+inline constexpr double kNarrowed = 0x1p-8;
+
 // What two numbers that are nearly the same may differ by after both were rounded to this type.
 inline double rounding_of(DType dtype, double size) {
   if (dtype == DType::f16) return std::max(size * 0x1p-10, 0x1p-24);
@@ -32,8 +35,12 @@ inline std::string mismatch(double tolerance, const View& got, const Tensor& wan
   for_each(got.held(), [&](const Index& at) {
     const double y = float_at(got, at), r = float_at(want.view(), at);
     if (y == r || (std::isnan(y) && std::isnan(r)) || wrong.tellp() > 0) return;
+    const bool narrowed = got.dtype() != want.dtype();
+    const double rounding = narrowed        ? kNarrowed * std::abs(r)
+                            : tolerance > 0 ? rounding_of(got.dtype(), std::abs(r))
+                                            : 0;
     const double size = tolerance > 0 ? std::max(std::abs(r), float_at(magnitudes.view(), at)) : 0;
-    if (std::abs(y - r) <= tolerance * size + (tolerance > 0 ? rounding_of(got.dtype(), std::abs(r)) : 0)) return;
+    if (std::abs(y - r) <= (narrowed ? 1 + kNarrowed : 1) * tolerance * size + rounding) return;
     wrong << " at " << to_string(Shape(std::span<const Dim>(at.begin(), at.rank()))) << " " << std::setprecision(9) << y
           << " for " << r << ", beyond " << tolerance << " of " << size;
   });

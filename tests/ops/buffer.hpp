@@ -58,6 +58,12 @@ inline void copy_elements(const View& from, View& to, const Box& box) {
   for_each(box, [&](const Index& at) { std::memcpy(to.at(at), from.at(at), size_of(to.dtype())); });
 }
 
+// The same, where f32 numbers may be held as bf16.
+inline void copy_numbers(const View& from, View& to, const Box& box) {
+  if (from.dtype() == to.dtype()) return copy_elements(from, to, box);
+  for_each(box, [&](const Index& at) { *to.as<BFloat16>(at) = to_bfloat16(*from.as<float>(at)); });
+}
+
 inline bool same_elements(const View& a, const View& b, const Box& box) {
   bool same = true;
   for_each(box, [&](const Index& at) { same = same && std::memcmp(a.at(at), b.at(at), size_of(a.dtype())) == 0; });

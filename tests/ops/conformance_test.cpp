@@ -101,14 +101,14 @@ void check_in_place(const Sample& s, const Step& step, const View& whole, const 
   const std::size_t i = *step.in_place;
   REQUIRE(s.node().has(i));
   REQUIRE(s.types()[i].shape == s.output().shape);
-  REQUIRE(size_of(s.types()[i].dtype) == size_of(s.output().dtype));
+  REQUIRE(size_of(s.input_of(step, i).dtype) == size_of(s.output_of(step).dtype));
   REQUIRE(!step.inputs.at(i).pack);
   REQUIRE(step.inputs[i].layout == step.outputs.at(0));
   REQUIRE(s.needed(step, box)[i] == box);
   for (const Room room : {Room::Exact, Room::Padded}) {
     const Sample::Fed fed = s.feed(step, box, room);
     const View& in = fed.views[i];
-    View out(const_cast<std::byte*>(in.at(box.origin())), s.output().dtype, in.strides(), box);
+    View out(const_cast<std::byte*>(in.at(box.origin())), s.output_of(step).dtype, in.strides(), box);
     s.run(step, fed.views, out, box);
     REQUIRE(same_elements(out, whole, box));
     for (const Buffer& buffer : fed.buffers) REQUIRE(buffer.untouched());
@@ -119,16 +119,16 @@ void check_in_place(const Sample& s, const Step& step, const View& whole, const 
 void check_same_bytes(const Sample& s, const Step& step, const View& whole) {
   if (!step.same_bytes || whole.shape().elements() == 0) return;
   REQUIRE(!step.inputs.at(0).pack);
-  REQUIRE(size_of(s.types()[0].dtype) == size_of(s.output().dtype));
+  REQUIRE(size_of(s.input_of(step, 0).dtype) == size_of(s.output_of(step).dtype));
   const Box all = whole.held();
-  const std::size_t bytes = s.output().bytes();
-  REQUIRE(s.types()[0].bytes() == bytes);
+  const std::size_t bytes = s.output_of(step).bytes();
+  REQUIRE(s.input_of(step, 0).bytes() == bytes);
   const Sample::Fed fed = s.feed(step, all, Room::Exact);
   const Box from(s.types()[0].shape);
   REQUIRE(s.needed(step, all)[0] == from);
   std::byte* data = const_cast<std::byte*>(fed.views[0].at(from.origin()));
   REQUIRE(std::memcmp(data, whole.at(all.origin()), bytes) == 0);
-  View out(data, s.output().dtype, step.outputs.at(0), all);
+  View out(data, s.output_of(step).dtype, step.outputs.at(0), all);
   s.run(step, fed.views, out, all);
   REQUIRE(std::memcmp(data, whole.at(all.origin()), bytes) == 0);
 }
@@ -144,15 +144,15 @@ void check_window(const Sample& s, const Step& step, const View& whole) {
   if (!step.window || whole.shape().elements() == 0) return;
   const Box all = whole.held();
   REQUIRE(step.inputs.at(0).layout == step.outputs.at(0));
-  REQUIRE(s.types()[0].dtype == s.output().dtype);
+  REQUIRE(s.input_of(step, 0).dtype == s.output_of(step).dtype);
   for (const Room room : {Room::Exact, Room::Padded}) {
-    Buffer in(s.types()[0].dtype, step.outputs[0], Box(s.types()[0].shape), room);
+    Buffer in(s.input_of(step, 0).dtype, step.outputs[0], Box(s.types()[0].shape), room);
     Sample::Fed fed = s.feed(step, all, room);
     const Box part = moved(all, *step.window);
     REQUIRE(s.needed(step, all)[0] == part);
     copy_elements(fed.views[0], in.view, part);
     fed.views[0] = in.view;
-    View out(in.view.at(part.origin()), s.output().dtype, in.view.strides(), all);
+    View out(in.view.at(part.origin()), s.output_of(step).dtype, in.view.strides(), all);
     REQUIRE(same_elements(out, whole, all));
     s.run(step, fed.views, out, all);
     REQUIRE(same_elements(out, whole, all));
@@ -171,7 +171,7 @@ void check_parts(const Sample& s, const Step& step, const View& whole) {
       REQUIRE(step.inputs.at(i).layout == step.outputs.at(0));
       const Box in(s.types()[i].shape), place = moved(in, step.parts[i]);
       if (in.shape().elements() == 0) continue;
-      View inside(out.view.at(place.origin()), s.output().dtype, out.view.strides(), in);
+      View inside(out.view.at(place.origin()), s.output_of(step).dtype, out.view.strides(), in);
       copy_elements(fed.views[i], inside, in);
       fed.views[i] = inside;
     }
@@ -278,6 +278,16 @@ void for_each_case(std::string_view group, const F& f) {
   REQUIRE(found);
 }
 
+void check_steps(const Sample& sample, std::span<const Tensor> want) {
+  for (const KernelTable* kernels : supported_kernels()) {
+    INFO(std::string(kernels->name));
+    for (const Step& step : sample.candidates(*kernels)) {
+      INFO(step.kernel << " to " << to_string(step.outputs.at(0)));
+      check_step(sample, step, want);
+    }
+  }
+}
+
 void check_group(std::string_view group) {
   for_each_case(group, [](const OpDef& op, const Case& c) {
     INFO(describe(c));
@@ -288,13 +298,9 @@ void check_group(std::string_view group) {
       for (std::size_t i = 0; i < want.size(); ++i)
         REQUIRE(same_elements(got[i].view(), want[i].view(), want[i].view().held()));
     }
-    for (const KernelTable* kernels : supported_kernels()) {
-      INFO(std::string(kernels->name));
-      for (const Step& step : sample.candidates(*kernels)) {
-        INFO(step.kernel << " to " << to_string(step.outputs.at(0)));
-        check_step(sample, step, want);
-      }
-    }
+    check_steps(sample, want);
+    const Sample narrow(op, c, true);
+    check_steps(narrow, narrow.references());
     if (is_internal(op)) return;
     const std::vector<Target> targets = cpu().targets;
     for (const Target target : targets)

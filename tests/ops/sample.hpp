@@ -4,7 +4,7 @@
 #include <list>
 
 #include "buffer.hpp"
-#include "coverslip/ops/op.hpp"
+#include "coverslip/ops/narrow.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -42,18 +42,33 @@ inline Tensor magnitudes_of(Tensor t) {
   return t;
 }
 
+// The nearest numbers of bf16.
+inline Tensor rounded(Tensor t) {
+  if (t.data() != nullptr && t.dtype() == DType::f32)
+    for (float& x : t.values<float>()) x = to_float(to_bfloat16(x));
+  return t;
+}
+
+// Whether the step reads or makes f32 numbers that are held as bf16.
+inline bool is_narrow(const Step& step) {
+  return step.narrow || std::ranges::any_of(step.inputs, [](const Form& form) { return form.narrow; });
+}
+
+// Of a `narrow` one all inputs are numbers of bf16, and the candidates are those that read or make such.
 class Sample {
  public:
-  Sample(const OpDef& op, const Case& c) : op_(op), node_{.op = c.op, .name = "sample"} {
+  Sample(const OpDef& op, const Case& c, bool narrow = false)
+      : op_(op), node_{.op = c.op, .name = "sample"}, narrow_(narrow) {
     node_.attributes = c.attributes;
     for (std::size_t i = 0; i < c.operands.size(); ++i) {
       const Operand& operand = c.operands[i];
       const bool absent = operand.kind == Operand::Kind::Absent;
       node_.inputs.push_back(absent ? kNoValue : i);
       types_.push_back(operand.type);
-      inputs_.push_back(operand.value ? *operand.value
-                        : absent      ? Tensor()
-                                      : numbers(operand.type, 0.1f * static_cast<float>(i)));
+      Tensor input = operand.value ? *operand.value
+                     : absent      ? Tensor()
+                                   : numbers(operand.type, 0.1f * static_cast<float>(i));
+      inputs_.push_back(narrow ? rounded(std::move(input)) : std::move(input));
     }
     for (std::size_t i = 0; i < c.operands.size(); ++i)
       constants_.push_back(c.operands[i].kind == Operand::Kind::Constant ? &inputs_[i] : nullptr);
@@ -69,10 +84,19 @@ class Sample {
   const std::vector<Tensor>& inputs() const { return inputs_; }
   bool is_constant(std::size_t input) const { return constants_[input] != nullptr; }
   const Types& outputs() const { return outputs_; }
+  // As the step holds them.
+  TensorType input_of(const Step& step, std::size_t i) const {
+    return {step.inputs.at(i).narrow ? DType::bf16 : types_.at(i).dtype, types_[i].shape};
+  }
+  TensorType output_of(const Step& step) const { return {step.narrow ? DType::bf16 : output().dtype, output().shape}; }
   const TensorType& output() const { return outputs_.at(0); }
   std::vector<Step> candidates(const KernelTable& kernels) const {
     if (op_.plan == nullptr) return {};
-    return op_.plan(node_, types_, constants_, PlanContext{.kernels = kernels, .bf16 = has_bf16(kernels)});
+    const PlanContext context{.kernels = kernels, .bf16 = has_bf16(kernels)};
+    std::vector<Step> steps = op_.plan(node_, types_, constants_, context);
+    if (narrow_) ops::add_narrow(steps, op_, node_, types_, outputs_, constants_, context);
+    std::erase_if(steps, [this](const Step& step) { return is_narrow(step) != narrow_; });
+    return steps;
   }
   std::vector<Box> needed(const Step& step, const Box& box) const {
     return step.needed ? step.needed(box) : op_.needed(node_, types_, box);
@@ -122,8 +146,8 @@ class Sample {
         REQUIRE(step.inputs[i].packed == packed.type());
         fed.views.push_back(packed.view());
       } else {
-        Buffer& buffer = fed.buffers.emplace_back(types_[i].dtype, step.inputs[i].layout, boxes.at(i), room);
-        copy_elements(inputs_[i].view(), buffer.view, boxes[i]);
+        Buffer& buffer = fed.buffers.emplace_back(input_of(step, i).dtype, step.inputs[i].layout, boxes.at(i), room);
+        copy_numbers(inputs_[i].view(), buffer.view, boxes[i]);
         fed.views.push_back(buffer.view);
       }
     }
@@ -131,7 +155,7 @@ class Sample {
   }
 
   Buffer make_output(const Step& step, const Box& box, Room room) const {
-    return Buffer(output().dtype, step.outputs.at(0), box, room);
+    return Buffer(output_of(step).dtype, step.outputs.at(0), box, room);
   }
   // All outputs after the first, whole.
   std::list<Buffer> make_others(const Step& step, Room room) const {
@@ -192,6 +216,7 @@ class Sample {
   Types types_, outputs_;
   std::vector<Tensor> inputs_;
   std::vector<const Tensor*> constants_;
+  bool narrow_;
 };
 
 }  // namespace v0

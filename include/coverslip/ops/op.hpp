@@ -21,6 +21,7 @@ struct Form {
   std::string packing{};                        // names all that the packed bytes depend on beside the constant
   std::function<Tensor(const Tensor&)> pack{};  // null: not packed
   std::optional<TensorType> packed{};           // what pack makes; none: not known before, so no file can hold it
+  bool narrow = false;                          // f32 numbers that are held as bf16
 };
 
 // A box may begin and end only at multiples of `multiple` along the axis, or at the value's end.
@@ -38,6 +39,7 @@ struct Step {
   std::string kernel;             // for describe()
   std::vector<Form> inputs{};     // as it reads each, constants included; of an absent one it says nothing
   std::vector<Layout> outputs{};  // as it makes each
+  bool narrow = false;            // it makes its first output, of f32 numbers, as bf16
   std::vector<Cut> cuts{};        // of the first output, best first; along other axes a box is whole
   std::size_t scratch_bytes = 0;  // per thread, aligned to kAlign
   double nanoseconds = 0;         // predicted, for the whole output on one core

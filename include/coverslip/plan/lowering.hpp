@@ -1,5 +1,7 @@
 // Third stage of planning: the chosen steps in order, each input in the form which its step reads.
 #pragma once
+#include <set>
+
 #include "coverslip/graph/pack_store.hpp"
 #include "coverslip/plan/choice.hpp"
 #include "coverslip/plan/widening.hpp"
@@ -12,7 +14,7 @@ class Lowering {
   // `each`: how constants are packed.
   Lowering(Plan typed, const std::vector<OpenNode>& nodes, const Choice& choice, PackStore& packs,
            const HalfKernels& kernels, const ForEach& each = {})
-      : plan_(std::move(typed)), packs_(packs), wide_(kernels) {
+      : plan_(std::move(typed)), packs_(packs), wide_(kernels), half_(kernels) {
     packs_.add(packings(nodes, choice), each);
     for (std::size_t n = 0; n < nodes.size(); ++n) lower(nodes[n], choice.of(n));
     for (ValueId& v : plan_.outputs) {
@@ -54,11 +56,17 @@ class Lowering {
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
       if (node.has(i)) node.inputs[i] = in_form(node.inputs[i], step.inputs.at(i));
     for (std::size_t i = 0; i < node.outputs.size(); ++i) plan_.values[node.outputs[i]].layout = step.outputs.at(i);
+    if (step.narrow) mark_narrow(node.outputs[0]);
     plan_.steps.push_back({open.op, std::move(node), open.types, step});
   }
 
+  void mark_narrow(ValueId v) {
+    plan_.values[v].type.dtype = DType::bf16;
+    narrow_.insert(v);
+  }
+
   ValueId in_form(ValueId v, const Form& form) {
-    if (plan_.values[v].constant == nullptr) return in_layout(v, form.layout);
+    if (plan_.values[v].constant == nullptr) return in_layout(in_type(v, form.narrow), form.layout);
     const auto packing = packing_of(plan_.values[v], form);
     if (!packing) return v;
     const ValueId to = packed(v, *packing);
@@ -97,21 +105,42 @@ class Lowering {
     return it->second;
   }
 
+  // Narrow, or what is narrow as f32 again.
+  ValueId in_type(ValueId v, bool narrow) {
+    const bool is_narrow = narrow_.contains(v);
+    if (is_narrow == narrow) return v;
+    const auto [it, is_new] = converted_.try_emplace({v, narrow}, kNoValue);
+    if (is_new) {
+      const PlannedValue& value = plan_.values[v];
+      it->second = append(v, "convert", {narrow ? DType::bf16 : DType::f32, value.type.shape}, value.layout,
+                          ops::convert_step(value.type.shape, value.layout, narrow, half_));
+      if (narrow) narrow_.insert(it->second);
+    }
+    return it->second;
+  }
+
   ValueId copy(ValueId v, Layout layout) {
-    const Types types{plan_.values[v].type};
-    Step step = ops::copy_step(types[0], plan_.values[v].layout, layout);
-    plan_.values.push_back({.type = types[0], .layout = layout});
+    const TensorType type = plan_.values[v].type;
+    const ValueId to = append(v, "reorder", type, layout, ops::copy_step(type, plan_.values[v].layout, layout));
+    if (narrow_.contains(v)) narrow_.insert(to);
+    return to;
+  }
+
+  ValueId append(ValueId v, const char* name, const TensorType& type, Layout layout, Step step) {
+    const Types from{plan_.values[v].type};
+    plan_.values.push_back({.type = type, .layout = layout});
     const ValueId to = plan_.values.size() - 1;
-    plan_.steps.push_back({&ops::kIdentity[0],
-                           {.op = "Identity", .name = "reorder", .inputs = {v}, .outputs = {to}},
-                           types,
-                           std::move(step)});
+    plan_.steps.push_back(
+        {&ops::kIdentity[0], {.op = "Identity", .name = name, .inputs = {v}, .outputs = {to}}, from, std::move(step)});
     return to;
   }
 
   Plan plan_;
   PackStore& packs_;
   WideMemory wide_;
+  const HalfKernels& half_;
+  std::set<ValueId> narrow_{};
+  std::map<std::pair<ValueId, bool>, ValueId> converted_{};    // value, narrow -> its copy
   std::map<std::pair<ValueId, Layout>, ValueId> reordered_;    // value, layout -> its copy
   std::map<std::pair<ValueId, std::string>, ValueId> packed_;  // constant, packing -> its packed form
 };

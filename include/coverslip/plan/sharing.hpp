@@ -44,6 +44,10 @@ class Sharing {
     return v != kNoValue && !fixed_[v] && plan_.values[v].home == Home::Arena && plan_.values[v].inside == v;
   }
 
+  static bool alike(const PlannedValue& a, const PlannedValue& b) {
+    return a.layout == b.layout && a.type.dtype == b.type.dtype;
+  }
+
   static Dim elements_to(const Index& at, const Index& strides) {
     Dim sum = 0;
     for (std::size_t axis = 0; axis < at.rank(); ++axis) sum += at[axis] * strides[axis];
@@ -67,8 +71,7 @@ class Sharing {
     const PlannedValue& whole = value(out);  // which may itself lie inside a bigger one
     for (std::size_t i = 0; i < step.node.inputs.size(); ++i) {
       const ValueId in = step.node.inputs[i];
-      const bool fits =
-          movable(in) && value(in).layout == whole.layout && std::ranges::count(step.node.inputs, in) == 1;
+      const bool fits = movable(in) && alike(value(in), whole) && std::ranges::count(step.node.inputs, in) == 1;
       if (fits) put(in, out, elements_to(step.step.parts[i], whole.strides), whole.strides);
       all &= fits;
     }
@@ -82,7 +85,7 @@ class Sharing {
     const Dim first = head.first - elements_to(step.step.parts[0], head.strides);
     for (std::size_t i = 0; i < step.node.inputs.size(); ++i) {
       const PlannedValue& in = value(step.node.inputs[i]);
-      if (in.inside != head.inside || in.strides != head.strides || in.layout != value(out).layout ||
+      if (in.inside != head.inside || in.strides != head.strides || !alike(in, value(out)) ||
           in.first != first + elements_to(step.step.parts[i], head.strides))
         return false;
     }
@@ -102,7 +105,7 @@ class Sharing {
 
   bool share_window(const PlannedStep& step) {
     const ValueId in = step.node.inputs[0], out = step.node.outputs[0];
-    const bool fits = movable(out) && !fixed_[in] && value(in).layout == value(out).layout;
+    const bool fits = movable(out) && !fixed_[in] && alike(value(in), value(out));
     if (fits) put(out, in, elements_to(*step.step.window, value(in).strides), value(in).strides);
     return fits;
   }

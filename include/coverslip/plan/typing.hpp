@@ -1,5 +1,6 @@
 // First stage of planning: the type of every value, what is known already, and the candidates of every node.
 #pragma once
+#include "coverslip/ops/narrow.hpp"
 #include "coverslip/plan/widening.hpp"
 
 namespace coverslip {
@@ -189,6 +190,7 @@ class Typing {
     for (std::size_t i = 0; i < made.size(); ++i)
       homes[node.outputs[i]] = open.node.outputs[i] = add({.type = made[i]});
     if (open.op->plan != nullptr) open.candidates = open.op->plan(open.node, open.types, constants, context_);
+    ops::add_narrow(open.candidates, *open.op, open.node, open.types, made, constants, context_);
     if (open.candidates.empty()) open.candidates = reference_steps(open.node, *open.op);
     nodes.push_back(std::move(open));
   }
