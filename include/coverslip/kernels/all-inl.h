@@ -28,6 +28,7 @@
 #include "coverslip/kernels/select-inl.h"
 #include "coverslip/kernels/softmax-inl.h"
 #include "coverslip/kernels/table.hpp"
+#include "coverslip/kernels/transpose-inl.h"
 #include "coverslip/kernels/unary-inl.h"
 #include "coverslip/kernels/winograd_f32-inl.h"
 
@@ -61,7 +62,8 @@ inline const KernelTable* Table() {
                                       .half = kHalf,
                                       .select = kSelect,
                                       .from_planar_f32 = kFromPlanarF32,
-                                      .few_outputs_f32 = kFewOutputsF32};
+                                      .few_outputs_f32 = kFewOutputsF32,
+                                      .transpose = kTranspose};
   return &kTable;
 }
 

@@ -25,6 +25,7 @@
 #include "coverslip/kernels/rotary.hpp"
 #include "coverslip/kernels/select.hpp"
 #include "coverslip/kernels/softmax.hpp"
+#include "coverslip/kernels/transpose.hpp"
 #include "coverslip/kernels/unary.hpp"
 #include "coverslip/kernels/winograd_f32.hpp"
 
@@ -60,6 +61,7 @@ struct KernelTable {
   SelectKernels select;
   FromPlanarF32Kernels from_planar_f32;
   FewOutputsF32Kernels few_outputs_f32;
+  TransposeKernels transpose;
 };
 
 // Those that this CPU runs and that were compiled, best first, never empty.

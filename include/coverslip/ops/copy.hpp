@@ -1,5 +1,6 @@
 // Moves elements from one strided place to another: all that Concat, Slice, Pad, Transpose and the reorders do.
 #pragma once
+#include "coverslip/kernels/transpose.hpp"
 #include "coverslip/ops/nest.hpp"
 
 namespace coverslip::inline v0::ops {
@@ -47,8 +48,9 @@ void fill_rows(const std::byte* from, std::byte* to, const Nest<2>& nest) {
 // Moves boxes of the same extents and strides from place to place: what it takes is worked out once.
 class Mover {
  public:
-  // Strides in elements of `size` bytes; those of `from` may be 0 or negative.
-  Mover(std::size_t size, const Index& from_strides, const Index& to_strides, const Shape& extents)
+  // Strides in elements of `size` bytes; those of `from` may be 0 or negative. Without kernels it is slower.
+  Mover(std::size_t size, const Index& from_strides, const Index& to_strides, const Shape& extents,
+        const TransposeKernels& kernels = {})
       : nest_(extents, {from_strides, to_strides}), size_(static_cast<Dim>(size)) {
     const auto& [n, along] = nest_.inner();
     const auto alike = [](const auto& loop) { return loop.extent == 1 || loop.strides[0] == loop.strides[1]; };
@@ -60,7 +62,11 @@ class Mover {
     else
       nest_.put_outside(0);
     bytes_ = static_cast<std::size_t>(n * size_);
+    if (way_ == Way::Planes && size_ == 4 && along[1] == 1 && nest_.outer().strides[0] == 1) words_ = kernels.words;
   }
+
+  // Whether elements are moved one by one.
+  bool scatters() const { return way_ == Way::Planes && words_ == nullptr; }
 
   // Both are the places of the first element. Does nothing where everything already lies at its place.
   void operator()(const std::byte* from, std::byte* to) const {
@@ -78,6 +84,7 @@ class Mover {
       const std::byte* x = from + size_ * at[0];
       std::byte* y = to + size_ * at[1];
       if (way_ != Way::Fill && way_ != Way::Planes) return move_rows(x, y, nest_, size_);
+      if (words_ != nullptr) return move_words(x, y);
       const bool fills = way_ == Way::Fill;
       switch (size_) {
         case 1: return fills ? fill_rows<1>(x, y, nest_) : move_plane<1>(x, y, nest_);
@@ -88,27 +95,40 @@ class Mover {
     });
   }
 
+  void move_words(const std::byte* from, std::byte* to) const {
+    words_({.x = reinterpret_cast<const std::uint32_t*>(from),
+            .x_step = nest_.inner().strides[0],
+            .y = reinterpret_cast<std::uint32_t*>(to),
+            .y_step = nest_.outer().strides[1],
+            .rows = static_cast<std::size_t>(nest_.outer().extent),
+            .n = static_cast<std::size_t>(nest_.inner().extent)});
+  }
+
   Nest<2> nest_;
   Dim size_;
   std::size_t bytes_ = 0;  // of a row
   Way way_ = Way::Planes;
   bool same_ = false;
+  void (*words_)(const Transposition&) = nullptr;
 };
 
 inline void move_elements(DType dtype, const std::byte* from, const Index& from_strides, std::byte* to,
-                          const Index& to_strides, const Shape& extents) {
-  Mover(size_of(dtype), from_strides, to_strides, extents)(from, to);
+                          const Index& to_strides, const Shape& extents, const TransposeKernels& kernels = {}) {
+  Mover(size_of(dtype), from_strides, to_strides, extents, kernels)(from, to);
 }
 
 // to[at] = from[at + offset] for all of the box.
-inline void move_box(const View& from, View& to, const Box& box, const Index& offset) {
+inline void move_box(const View& from, View& to, const Box& box, const Index& offset,
+                     const TransposeKernels& kernels = {}) {
   if (box.shape().elements() == 0) return;
   Index source = box.origin();
   for (std::size_t axis = 0; axis < box.rank(); ++axis) source[axis] += offset[axis];
-  move_elements(to.dtype(), from.at(source), from.strides(), to.at(box.origin()), to.strides(), box.shape());
+  move_elements(to.dtype(), from.at(source), from.strides(), to.at(box.origin()), to.strides(), box.shape(), kernels);
 }
 
-inline void copy_box(const View& from, View& to, const Box& box) { move_box(from, to, box, Index(box.rank(), 0)); }
+inline void copy_box(const View& from, View& to, const Box& box, const TransposeKernels& kernels = {}) {
+  move_box(from, to, box, Index(box.rank(), 0), kernels);
+}
 
 // The part that two ranges share; empty, and inside `b`, where they share nothing.
 inline Range intersection(const Range& a, const Range& b) {

@@ -13,8 +13,12 @@ class Lowering {
  public:
   // `each`: how constants are packed.
   Lowering(Plan typed, const std::vector<OpenNode>& nodes, const Choice& choice, PackStore& packs,
-           const HalfKernels& kernels, const ForEach& each = {})
-      : plan_(std::move(typed)), packs_(packs), wide_(kernels), half_(kernels) {
+           const KernelTable& kernels, const ForEach& each = {})
+      : plan_(std::move(typed)),
+        packs_(packs),
+        wide_(kernels.half),
+        half_(kernels.half),
+        transpose_(kernels.transpose) {
     packs_.add(packings(nodes, choice), each);
     for (std::size_t n = 0; n < nodes.size(); ++n) lower(nodes[n], choice.of(n));
     for (ValueId& v : plan_.outputs) {
@@ -121,7 +125,8 @@ class Lowering {
 
   ValueId copy(ValueId v, Layout layout) {
     const TensorType type = plan_.values[v].type;
-    const ValueId to = append(v, "reorder", type, layout, ops::copy_step(type, plan_.values[v].layout, layout));
+    const ValueId to =
+        append(v, "reorder", type, layout, ops::copy_step(type, plan_.values[v].layout, layout, transpose_));
     if (narrow_.contains(v)) narrow_.insert(to);
     return to;
   }
@@ -139,6 +144,7 @@ class Lowering {
   PackStore& packs_;
   WideMemory wide_;
   const HalfKernels& half_;
+  TransposeKernels transpose_;
   std::set<ValueId> narrow_{};
   std::map<std::pair<ValueId, bool>, ValueId> converted_{};    // value, narrow -> its copy
   std::map<std::pair<ValueId, Layout>, ValueId> reordered_;    // value, layout -> its copy

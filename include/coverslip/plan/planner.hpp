@@ -52,8 +52,7 @@ inline Plan make_plan(const Graph& graph, const PlanContext& context, PackStore&
                       const Budget& budget) {
   Typing typing(graph, context, entry);
   const Choice choice(typing.plan, typing.nodes);
-  Plan lowered =
-      Lowering(std::move(typing.plan), typing.nodes, choice, packs, context.kernels.half, budget.each).take();
+  Plan lowered = Lowering(std::move(typing.plan), typing.nodes, choice, packs, context.kernels, budget.each).take();
   for (const auto& ports : {lowered.inputs, lowered.outputs})
     for (const ValueId v : ports) lowered.io_bytes += lowered.values[v].type.bytes();
 

@@ -7,28 +7,33 @@ namespace coverslip::inline v0::ops {
 
 inline void identity(const Node&, Inputs in, Outputs out) { copy_box(in[0], out[0], out[0].held()); }
 
-inline Step copy_step(const TensorType& type, Layout from, Layout to) {
+// `kernels` change no bit and no predicted time.
+inline Step copy_step(const TensorType& type, Layout from, Layout to, const TransposeKernels& kernels = {}) {
   const bool same = from == to || same_order(type.shape);
   const double pass = pass_nanoseconds(2 * type.bytes());
   return {.kernel = same ? "copy" : "reorder",
           .inputs = {{from}},
           .outputs = {to},
           .cuts = any_axis(type.shape.rank()),
-          .nanoseconds = same ? pass : kScatterSlowdown * pass,
+          .nanoseconds = same || size_of(type.dtype) == 4 ? pass : kScatterSlowdown * pass,
           .same_bytes = same,
-          .run = [](Inputs x, Outputs y, const Box& box, std::byte*) { copy_box(x[0], y[0], box); }};
+          .run = [kernels](Inputs x, Outputs y, const Box& box, std::byte*) { copy_box(x[0], y[0], box, kernels); }};
 }
 
-inline std::vector<Step> plan_identity(const Node&, const Types& in, Constants, const PlanContext&) {
+inline std::vector<Step> plan_identity(const Node&, const Types& in, Constants, const PlanContext& context) {
   std::vector<Step> candidates;
   for (const Layout from : kLayouts)
-    for (const Layout to : kLayouts) candidates.push_back(copy_step(in[0], from, to));
+    for (const Layout to : kLayouts) candidates.push_back(copy_step(in[0], from, to, context.kernels.transpose));
   return candidates;
 }
 
 inline std::vector<Case> identity_cases() {
   return {{"Identity", {}, {data({2, 3, 4, 5})}},
           {"Identity", {}, {data({1, 33, 5, 19})}},
+          {"Identity", {}, {data({1, 2, 7, 19})}},
+          {"Identity", {}, {data({1, 3, 5, 27})}},
+          {"Identity", {}, {data({2, 4, 9, 15})}},
+          {"Identity", {}, {data({1, 67, 9, 15})}},
           {"Identity", {}, {data({3, 7})}},
           {"Identity", {}, {data({3, 2, 4})}},
           {"Identity", {}, {data({2, 0, 4})}},

@@ -48,10 +48,19 @@ inline void transpose(const Node& node, Inputs in, Outputs out) {
   });
 }
 
-inline void transpose_box(const Permutation& permutation, const View& x, View& y, const Box& box) {
+inline void transpose_box(const Permutation& permutation, const View& x, View& y, const Box& box,
+                          const TransposeKernels& kernels) {
   if (box.shape().elements() == 0) return;
   const std::byte* from = x.at(permuted_back(permutation, box.origin()));
-  move_elements(y.dtype(), from, permuted(permutation, x.strides()), y.at(box.origin()), y.strides(), box.shape());
+  move_elements(y.dtype(), from, permuted(permutation, x.strides()), y.at(box.origin()), y.strides(), box.shape(),
+                kernels);
+}
+
+inline bool transpose_scatters(const Permutation& permutation, const TensorType& from, Layout a, Layout b,
+                               const TransposeKernels& kernels) {
+  const Shape to = permuted(permutation, from.shape);
+  return Mover(size_of(from.dtype), permuted(permutation, strides_of(a, from.shape)), strides_of(b, to), to, kernels)
+      .scatters();
 }
 
 // True if elements lie in the same order before and after: strides agree along each axis of more than one.
@@ -62,21 +71,23 @@ inline bool keeps_bytes(const Permutation& permutation, const Shape& from, Layou
   return true;
 }
 
-inline std::vector<Step> plan_transpose(const Node& node, const Types& in, Constants, const PlanContext&) {
+inline std::vector<Step> plan_transpose(const Node& node, const Types& in, Constants, const PlanContext& context) {
   const Permutation permutation = permutation_of(node, in[0].shape.rank());
+  const TransposeKernels& kernels = context.kernels.transpose;
   const double pass = pass_nanoseconds(2 * in[0].bytes());
   std::vector<Step> candidates;
   for (const Layout a : kLayouts)
     for (const Layout b : kLayouts) {
       const bool same = keeps_bytes(permutation, in[0].shape, a, b);
+      const bool scatters = !same && transpose_scatters(permutation, in[0], a, b, kernels);
       candidates.push_back({.kernel = same ? "copy" : "transpose",
                             .inputs = {{a}},
                             .outputs = {b},
                             .cuts = any_axis(in[0].shape.rank()),
-                            .nanoseconds = same ? pass : kScatterSlowdown * pass,
+                            .nanoseconds = scatters ? kScatterSlowdown * pass : pass,
                             .same_bytes = same,
-                            .run = [permutation](Inputs x, Outputs y, const Box& box, std::byte*) {
-                              transpose_box(permutation, x[0], y[0], box);
+                            .run = [permutation, kernels](Inputs x, Outputs y, const Box& box, std::byte*) {
+                              transpose_box(permutation, x[0], y[0], box, kernels);
                             }});
     }
   return candidates;

@@ -131,21 +131,21 @@ inline Index wide_strides(const Blocks& blocks, Index strides) {
 }
 
 inline std::vector<Step> plan_depth_to_space(const Node& node, const Types& in, Constants constants,
-                                             const PlanContext&) {
+                                             const PlanContext& context) {
   const Blocks blocks(node, in[0].shape);
   const TensorType type = depth_to_space_type(node, in, constants)[0];
   Step step{.kernel = "depth_to_space",
             .cuts = {{0}},
             .nanoseconds = kScatterSlowdown * pass_nanoseconds(2 * type.bytes()),
-            .run = [blocks](Inputs x, Outputs y, const Box& box, std::byte*) {
+            .run = [blocks, kernels = context.kernels.transpose](Inputs x, Outputs y, const Box& box, std::byte*) {
               const Index from = deep_strides(blocks, x[0].strides()), to = wide_strides(blocks, y[0].strides());
               Box deep = box;
               for (std::size_t axis = 2; axis < box.rank(); ++axis)
                 deep[axis] = {box[axis].begin / blocks.size, box[axis].end / blocks.size};
-              for_each_place_of(blocks, deep, box[1],
-                                [&](const Index& at_deep, const Index& at_wide, const Shape& extents) {
-                                  move_elements(y[0].dtype(), x[0].at(at_deep), from, y[0].at(at_wide), to, extents);
-                                });
+              for_each_place_of(
+                  blocks, deep, box[1], [&](const Index& at_deep, const Index& at_wide, const Shape& extents) {
+                    move_elements(y[0].dtype(), x[0].at(at_deep), from, y[0].at(at_wide), to, extents, kernels);
+                  });
             }};
   for (std::size_t axis = 2; axis < type.shape.rank(); ++axis) step.cuts.push_back({axis, blocks.size});
   step.cuts.push_back({1});
@@ -153,17 +153,18 @@ inline std::vector<Step> plan_depth_to_space(const Node& node, const Types& in, 
 }
 
 inline std::vector<Step> plan_space_to_depth(const Node& node, const Types& in, Constants constants,
-                                             const PlanContext&) {
+                                             const PlanContext& context) {
   const Blocks blocks(node, in[0].shape);
   const TensorType type = space_to_depth_type(node, in, constants)[0];
   Step step{.kernel = "space_to_depth",
             .cuts = {{0}},
             .nanoseconds = kScatterSlowdown * pass_nanoseconds(2 * type.bytes()),
-            .run = [blocks](Inputs x, Outputs y, const Box& box, std::byte*) {
+            .run = [blocks, kernels = context.kernels.transpose](Inputs x, Outputs y, const Box& box, std::byte*) {
               const Index from = wide_strides(blocks, x[0].strides()), to = deep_strides(blocks, y[0].strides());
               for_each_place_of(blocks, box, {0, blocks.channels},
                                 [&](const Index& at_deep, const Index& at_wide, const Shape& extents) {
-                                  move_elements(y[0].dtype(), x[0].at(at_wide), from, y[0].at(at_deep), to, extents);
+                                  move_elements(y[0].dtype(), x[0].at(at_wide), from, y[0].at(at_deep), to, extents,
+                                                kernels);
                                 });
             }};
   for (std::size_t axis = 2; axis < type.shape.rank(); ++axis) step.cuts.push_back({axis});
