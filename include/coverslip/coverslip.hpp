@@ -91,7 +91,8 @@ struct RunControl {
 };
 
 struct StepInfo {
-  // "Conv 'features.0'", "conv_indirect". A kernel "(chained)" runs box by box with the step after it.
+  // "Conv 'features.0'", "conv_indirect". A kernel "(chained)" runs box by box with the step after it,
+  // one "(by sample)" sample by sample with all that read what it makes.
   std::string node, kernel;
   TensorType output;
   Layout layout = Layout::Planar;

@@ -28,7 +28,7 @@ const Graph& inverted_residual() {
   return graph;
 }
 
-ChainRules rules(std::size_t threads, std::size_t cache = 32 << 10) {
+CacheRules rules(std::size_t threads, std::size_t cache = 32 << 10) {
   return {.cache_bytes = cache, .threads = threads, .value_bytes_per_nanosecond = 0.1};
 }
 

@@ -13,11 +13,11 @@ using namespace coverslip;
 
 namespace {
 
-// A graph of pictures, grown node by node from values that are there.
+// A graph of pictures, grown node by node from values that are there; of several samples some nodes mix them.
 class RandomGraph {
  public:
-  RandomGraph(unsigned seed, int nodes) : random_(seed) {
-    add(graph_.input({DType::f32, {1, pick(1, 20), pick(6, 30), pick(6, 30)}}));
+  RandomGraph(unsigned seed, int nodes, Dim samples = 1) : random_(seed), samples_(samples) {
+    add(graph_.input({DType::f32, {samples, pick(1, 20), pick(6, 30), pick(6, 30)}}));
     for (int i = 0; i < nodes; ++i) grow(i);
     for (int i = pick(1, 3); i > 0; --i)
       graph_.outputs.push_back(values_[static_cast<std::size_t>(pick(1, size() - 1))].id);
@@ -57,8 +57,8 @@ class RandomGraph {
 
   void grow(int i) {
     const Made x = any();
-    const Dim c = x.shape[1], h = x.shape[2], w = x.shape[3];
-    switch (pick(0, 9)) {
+    const Dim n = x.shape[0], c = x.shape[1], h = x.shape[2], w = x.shape[3];
+    switch (pick(0, samples_ > 1 ? 11 : 9)) {
       case 0: return append("LeakyRelu", i, {x.id}, x.shape);
       case 1: return append("Sigmoid", i, {x.id}, x.shape);
       case 2: return conv(i, x);
@@ -67,14 +67,20 @@ class RandomGraph {
       case 5:
         if (h < 4 || w < 4) return append("Identity", i, {x.id}, x.shape);
         return append("Slice", i, {x.id, integers({1, 2}), integers({h - 1, w}), integers({2, 3})},
-                      {1, c, h - 2, w - 2});
-      case 6: return append("Reshape", i, {x.id, integers({1, c, w, h})}, {1, c, w, h});
-      case 7: return append("Transpose", i, {x.id}, {1, w, c, h}, {{"perm", std::vector<Dim>{0, 3, 1, 2}}});
+                      {n, c, h - 2, w - 2});
+      case 6: return append("Reshape", i, {x.id, integers({n, c, w, h})}, {n, c, w, h});
+      case 7: return append("Transpose", i, {x.id}, {n, w, c, h}, {{"perm", std::vector<Dim>{0, 3, 1, 2}}});
       case 8:
-        return append("MaxPool", i, {x.id}, {1, c, (h + 1) / 2, (w + 1) / 2},
+        return append("MaxPool", i, {x.id}, {n, c, (h + 1) / 2, (w + 1) / 2},
                       {{"kernel_shape", std::vector<Dim>{3, 3}},
                        {"strides", std::vector<Dim>{2, 2}},
                        {"pads", std::vector<Dim>{1, 1, 1, 1}}});
+      case 9:
+        if (n == 1) return append("Identity", i, {x.id}, x.shape);
+        return append("ReduceMean", i, {x.id, integers({0})}, {1, c, h, w});
+      case 10:
+        if (n == 1) return append("Identity", i, {x.id}, x.shape);
+        return append("Slice", i, {x.id, integers({-1}), integers({-n - 1}), integers({0}), integers({-1})}, x.shape);
       default: return append("Add", i, {x.id, graph_.constant(noise({1, c, 1, 1}, 1))}, x.shape);
     }
   }
@@ -83,15 +89,15 @@ class RandomGraph {
     const Dim k = pick(1, 40), taps = pick(0, 1) == 0 ? 1 : 3, c = x.shape[1];
     const float size = 1 / std::sqrt(static_cast<float>(c * taps * taps));
     append("Conv", i, {x.id, graph_.constant(noise({k, c, taps, taps}, size)), graph_.constant(noise({k}, 1))},
-           {1, k, x.shape[2], x.shape[3]}, {{"pads", std::vector<Dim>(4, taps / 2)}});
+           {x.shape[0], k, x.shape[2], x.shape[3]}, {{"pads", std::vector<Dim>(4, taps / 2)}});
   }
 
   void concat(int i, const Made& x) {
     std::vector<ValueId> parts{x.id};
     Shape shape = x.shape;
     for (const Made& other : values_)
-      if (parts.size() < 4 && other.shape[2] == shape[2] && other.shape[3] == shape[3] && shape[1] < 100 &&
-          pick(0, 2) > 0) {
+      if (parts.size() < 4 && other.shape[0] == shape[0] && other.shape[2] == shape[2] && other.shape[3] == shape[3] &&
+          shape[1] < 100 && pick(0, 2) > 0) {
         parts.push_back(other.id);
         shape[1] += other.shape[1];
       }
@@ -100,11 +106,14 @@ class RandomGraph {
 
   void binary(int i, const Made& x) {
     for (const Made& other : values_)
-      if (other.shape == x.shape && pick(0, 1) == 0) return append("Add", i, {x.id, other.id}, x.shape);
+      if (std::equal(other.shape.begin() + 1, other.shape.end(), x.shape.begin() + 1) &&
+          (other.shape[0] == 1 || other.shape[0] == x.shape[0]) && pick(0, 1) == 0)
+        return append("Add", i, {x.id, other.id}, x.shape);
     append("Mul", i, {x.id, x.id}, x.shape);
   }
 
   std::mt19937 random_;
+  Dim samples_;
   Graph graph_;
   std::vector<Made> values_;
 };
@@ -168,31 +177,57 @@ TEST_CASE("random graphs answer as their references do, with the same bits for a
   }
 }
 
+// Of the steps of random graphs run at once and as the rules say; `f` looks at each plan.
+template <class F>
+void check_rules(unsigned seed, Dim samples, CacheRules rules, const F& f) {
+  CAPTURE(seed);
+  const RandomGraph random(seed, 4 + static_cast<int>(seed % 25), samples);
+  PackStore packs;
+  const Plan plan = lowered(random.graph(), packs);
+  const Tensor x = ramp(plan.values[plan.inputs[0]].type);
+  const auto run = [&](const Plan& placed, int threads) {
+    std::vector<Tensor> y;
+    for (const ValueId v : placed.outputs) y.emplace_back(placed.values[v].type);
+    Executor(std::make_shared<const Plan>(placed), threads).run({&x, 1}, y, {});
+    return y;
+  };
+  const std::vector<Tensor> want = run(with_slabs(plan, 0), 1);
+  for (const std::size_t threads : {1u, 2u, 3u, 16u})
+    for (const std::size_t cache : {std::size_t{1} << 11, std::size_t{1} << 14}) {
+      rules.threads = threads;
+      rules.cache_bytes = cache;
+      const Plan placed = with_slabs(plan, 0, rules);
+      f(placed);
+      const std::vector<Tensor> got = run(placed, static_cast<int>(threads));
+      for (std::size_t i = 0; i < want.size(); ++i) REQUIRE(same_bits(got[i], want[i]));
+    }
+}
+
 TEST_CASE("chains of all steps that can be chained change no bit") {
   const tbb::global_control many(tbb::global_control::max_allowed_parallelism, 16);
   std::size_t chained = 0;
-  for (unsigned seed = 0; seed < 160; ++seed) {
-    CAPTURE(seed);
-    const RandomGraph random(seed, 4 + static_cast<int>(seed % 25));
-    PackStore packs;
-    const Plan plan = lowered(random.graph(), packs);
-    const Tensor x = ramp(plan.values[plan.inputs[0]].type);
-    const auto run = [&](const Plan& placed, int threads) {
-      std::vector<Tensor> y;
-      for (const ValueId v : placed.outputs) y.emplace_back(placed.values[v].type);
-      Executor(std::make_shared<const Plan>(placed), threads).run({&x, 1}, y, {});
-      return y;
-    };
-    const std::vector<Tensor> want = run(with_slabs(plan, 0), 1);
-    for (const std::size_t threads : {1u, 2u, 3u, 16u})
-      for (const std::size_t cache : {std::size_t{1} << 11, std::size_t{1} << 14}) {
-        const Plan placed =
-            with_slabs(plan, 0, {.cache_bytes = cache, .threads = threads, .value_bytes_per_nanosecond = 1e-6});
-        chained += static_cast<std::size_t>(std::ranges::count(placed.stretches, true, &Stretch::chained));
-        const std::vector<Tensor> got = run(placed, static_cast<int>(threads));
-        for (std::size_t i = 0; i < want.size(); ++i) REQUIRE(same_bits(got[i], want[i]));
-      }
-  }
+  for (unsigned seed = 0; seed < 160; ++seed)
+    check_rules(seed, 1, {.value_bytes_per_nanosecond = 1e-6}, [&](const Plan& plan) {
+      chained += static_cast<std::size_t>(std::ranges::count(plan.stretches, true, &Stretch::chained));
+    });
+  CHECK(chained > 200);
+}
+
+TEST_CASE("rounds of all steps that keep samples apart change no bit, with chains within or without") {
+  const tbb::global_control many(tbb::global_control::max_allowed_parallelism, 16);
+  std::size_t rounds = 0, held = 0, chained = 0;
+  for (unsigned seed = 0; seed < 160; ++seed)
+    for (const double chains : {1e6, 1e-6})
+      check_rules(
+          seed, 2 + seed % 4, {.value_bytes_per_nanosecond = chains, .least_memory = true}, [&](const Plan& plan) {
+            rounds += plan.rounds.size();
+            held += static_cast<std::size_t>(std::ranges::count(plan.values, Home::Sample, &PlannedValue::home));
+            for (const Round& round : plan.rounds)
+              for (const Stretch& s : plan.stretches)
+                if (s.chained && round.begin <= s.begin && s.end <= round.end) ++chained;
+          });
+  CHECK(rounds > 1000);
+  CHECK(held > 1000);
   CHECK(chained > 200);
 }
 

@@ -24,6 +24,11 @@ inline Box around(Box a, const Box& b) {
   return a;
 }
 
+inline Box sample_of(Box box, Dim sample) {
+  box[0] = {sample, sample + 1};
+  return box;
+}
+
 inline const Shape& shape_made(const Plan& plan, std::size_t step) {
   return plan.values[plan.steps[step].node.outputs[0]].type.shape;
 }

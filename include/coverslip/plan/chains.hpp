@@ -1,27 +1,21 @@
 // Where values need not be slabbed: which steps run box by box, so that what lies between them stays in a core's cache.
 #pragma once
 #include "coverslip/plan/boxes.hpp"
+#include "coverslip/plan/cache_rules.hpp"
 #include "coverslip/plan/split.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 
-// A nanosecond is one of one core.
-struct ChainRules {
-  std::size_t cache_bytes = 1 << 20;  // of a core: half of it for a box of all inner values; 0: no chains
-  std::size_t threads = 1;            // there shall be boxes for all of them
-  // Most traffic hides behind arithmetic; that of constants that come again with each box does not.
-  double value_bytes_per_nanosecond = 40, constant_bytes_per_nanosecond = 8;
-  double call_nanoseconds = 200;
-  double least_share = 0.03;  // of the steps' time: predictions are no better
-};
-
 // Any chains give the same bits, so they may depend on threads. What a chain makes on the way is read within it alone.
 // Of all ways to part the steps into chains the one is taken that saves the most time, by prediction: traffic to the
-// outer caches, less what is computed twice at the edges of boxes.
+// outer caches, less what is computed twice at the edges of boxes. Within a round all is about one sample, which one
+// thread takes through its chains.
 class Chains {
  public:
-  Chains(Plan& plan, const ChainRules& rules) : plan_(plan), rules_(rules), readers_(plan.values.size()) {
+  Chains(Plan& plan, const CacheRules& rules)
+      : plan_(plan), rules_(rules), readers_(plan.values.size()), rounds_(plan.steps.size()) {
+    for (const Round& round : plan.rounds) std::fill_n(rounds_.begin() + round.begin, round.end - round.begin, &round);
     for (std::size_t s = 0; s < plan.steps.size(); ++s)
       for (const ValueId v : plan.steps[s].node.inputs)
         if (v != kNoValue) readers_[v].touch(s);
@@ -43,6 +37,10 @@ class Chains {
     double saved = 0;              // nanoseconds, of one core
     std::optional<Split> split{};  // of the last step's output; none: a step alone
   };
+
+  double samples(std::size_t step) const {  // in each of which it runs anew
+    return rounds_[step] != nullptr ? static_cast<double>(rounds_[step]->samples) : 1;
+  }
 
   ValueId made(std::size_t step) const { return plan_.steps[step].node.outputs[0]; }
 
@@ -77,6 +75,7 @@ class Chains {
       std::size_t last_reader = 0;  // of all that the chain makes but for its last value
       for (std::size_t end = begin + 1; end < std::min(n, begin + kLongest) && can_chain(end - 1); ++end) {
         if (!can_be_inner(end - 1) || !can_chain(end) || !reads_one_of(begin, end)) break;
+        if (rounds_[begin] != rounds_[end]) break;
         last_reader = std::max(last_reader, readers_[made(end - 1)].last);
         if (last_reader > end) continue;
         const Chain chain = of(begin, end + 1);
@@ -122,13 +121,12 @@ class Chains {
   }
 
   // Those along which a smaller box of the last step needs less of the steps before it.
-  std::vector<Cut> useful_cuts(std::size_t begin, std::size_t end, double whole_work) const {
+  std::vector<Cut> useful_cuts(std::size_t begin, std::size_t end, const Box& whole, double whole_work) const {
     constexpr double kLess = 0.75;
     const Step& last = plan_.steps[end - 1].step;
-    const Shape& whole = shape_made(plan_, end - 1);
     std::vector<Cut> cuts;
     for (const Cut& cut : last.cuts) {
-      Box half(whole);
+      Box half = whole;
       half[cut.axis].end = half[cut.axis].end / 2 / cut.multiple * cut.multiple;
       if (half[cut.axis].end == 0) continue;
       if (work(begin, boxes_of(plan_, begin, end, half)) < kLess * whole_work) cuts.push_back(cut);
@@ -137,13 +135,14 @@ class Chains {
   }
 
   Chain of(std::size_t begin, std::size_t end) const {
-    const Box whole(shape_made(plan_, end - 1));
+    const bool in_round = rounds_[begin] != nullptr;
+    const Box shape(shape_made(plan_, end - 1)), whole = in_round ? sample_of(shape, 0) : shape;
     const std::vector<Box> all = boxes_of(plan_, begin, end, whole);
     const double whole_work = work(begin, all);
-    const std::vector<Cut> cuts = useful_cuts(begin, end, whole_work);
+    const std::vector<Cut> cuts = useful_cuts(begin, end, whole, whole_work);
     const auto room = static_cast<double>(rules_.cache_bytes / 2);
-    double wanted =
-        std::max({2.0, pieces_for(rules_.threads, whole_work), static_cast<double>(held(begin, all)) / room});
+    double wanted = std::max(
+        {2.0, pieces_for(in_round ? 1 : rules_.threads, whole_work), static_cast<double>(held(begin, all)) / room});
     for (int attempt = 0; attempt < 4; ++attempt) {
       const Split split(whole, cuts, wanted);
       const std::vector<Box> middle = boxes_of(plan_, begin, end, split.piece(split.pieces() / 2));
@@ -159,9 +158,10 @@ class Chains {
     double before = 0, traffic = 0;
     std::size_t constants = 0;
     for (std::size_t s = begin; s < end; ++s) {
-      before += plan_.steps[s].step.nanoseconds;
-      if (const std::size_t bytes = plan_.values[made(s)].type.bytes(); s + 1 < end && bytes > rules_.cache_bytes)
-        traffic += static_cast<double>(bytes * passes(s, end - 1)) / rules_.value_bytes_per_nanosecond;
+      before += plan_.steps[s].step.nanoseconds / samples(s);
+      const double bytes = static_cast<double>(plan_.values[made(s)].type.bytes()) / samples(s);
+      if (s + 1 < end && bytes > static_cast<double>(rules_.cache_bytes))
+        traffic += bytes * static_cast<double>(passes(s, end - 1)) / rules_.value_bytes_per_nanosecond;
       for (const ValueId in : plan_.steps[s].node.inputs)
         if (in != kNoValue && plan_.values[in].constant != nullptr) constants += plan_.values[in].type.bytes();
     }
@@ -170,7 +170,7 @@ class Chains {
     double ns = traffic - twice - calls;
     if (constants + held(begin, middle) > rules_.cache_bytes)
       ns -= (pieces - 1) * static_cast<double>(constants) / rules_.constant_bytes_per_nanosecond;
-    return ns > rules_.least_share * before ? ns : 0;
+    return ns > rules_.least_share * before ? ns * samples(begin) : 0;
   }
 
   // How often what step s makes would be read and written to no purpose without a chain. A step in place writes into
@@ -193,8 +193,9 @@ class Chains {
   }
 
   Plan& plan_;
-  ChainRules rules_;
-  std::vector<Readers> readers_;  // of each value
+  CacheRules rules_;
+  std::vector<Readers> readers_;      // of each value
+  std::vector<const Round*> rounds_;  // of each step; null: none
 };
 
 }  // namespace v0

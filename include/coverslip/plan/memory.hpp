@@ -17,7 +17,7 @@ struct Life {
 };
 
 // Of each value with memory of its own, together with all that lies inside it. A whole value at the edge of a stretch
-// is touched in every pass, so it lives as long as the stretch.
+// or a round is touched in every pass, so it lives as long as that.
 inline std::vector<Life> lives_of(const Plan& plan) {
   std::vector<Life> lives(plan.values.size());
   for (const Stretch& stretch : plan.stretches)
@@ -33,12 +33,20 @@ inline std::vector<Life> lives_of(const Plan& plan) {
         lives[plan.values[node.inputs[i]].inside].touch(inner ? s : stretch.begin, inner ? s : stretch.end - 1);
       }
     }
+  for (const Round& round : plan.rounds)
+    for (std::size_t s = round.begin; s < round.end; ++s)
+      for (const auto& ports : {plan.steps[s].node.inputs, plan.steps[s].node.outputs})
+        for (const ValueId v : ports)
+          if (v != kNoValue && plan.values[v].home == Home::Arena)
+            lives[plan.values[v].inside].touch(round.begin, round.end - 1);
   return lives;
 }
 
 inline void measure_values(Plan& plan) {
   for (ValueId v = 0; v < plan.values.size(); ++v)
-    if (plan.values[v].inside == v) plan.values[v].bytes = plan.values[v].type.bytes();
+    if (PlannedValue& value = plan.values[v]; value.inside == v)
+      value.bytes =
+          value.type.bytes() / (value.home == Home::Sample ? static_cast<std::size_t>(value.type.shape[0]) : 1);
   for (const Stretch& stretch : plan.stretches)
     for (std::size_t i = 0; stretch.begin + i + 1 < stretch.end; ++i) {
       PlannedValue& inner = plan.values[plan.steps[stretch.begin + i].node.outputs[0]];
@@ -48,12 +56,13 @@ inline void measure_values(Plan& plan) {
     }
 }
 
-// Places the values of a home from byte `base` on and returns where they end. Biggest first, each at the lowest offset
+// Places the values of these homes from byte `base` on and returns where they end. Biggest first, each at the lowest offset
 // that is free during its life (Pisarchyk and Lee 2020, arXiv:2001.03288, "greedy by size").
-inline std::size_t place_values(Plan& plan, const std::vector<Life>& lives, Home home, std::size_t base) {
+inline std::size_t place_values(Plan& plan, const std::vector<Life>& lives, std::initializer_list<Home> homes,
+                                std::size_t base) {
   std::vector<ValueId> order;
   for (ValueId v = 0; v < plan.values.size(); ++v)
-    if (plan.values[v].home == home && plan.values[v].inside == v) order.push_back(v);
+    if (std::ranges::count(homes, plan.values[v].home) > 0 && plan.values[v].inside == v) order.push_back(v);
   std::ranges::stable_sort(order, std::greater(), [&](ValueId v) { return plan.values[v].bytes; });
 
   std::size_t end = base;
@@ -76,11 +85,11 @@ inline std::size_t place_values(Plan& plan, const std::vector<Life>& lives, Home
 inline void place_values(Plan& plan) {
   measure_values(plan);
   const std::vector<Life> lives = lives_of(plan);
-  plan.arena_bytes = place_values(plan, lives, Home::Arena, 0);
-  plan.scratch_bytes = 0;  // of kernels first, then of chains
+  plan.arena_bytes = place_values(plan, lives, {Home::Arena}, 0);
+  plan.scratch_bytes = 0;  // of kernels first, then of chains and rounds
   for (const PlannedStep& step : plan.steps)
     plan.scratch_bytes = std::max(plan.scratch_bytes, aligned(step.step.scratch_bytes));
-  plan.scratch_bytes = aligned(place_values(plan, lives, Home::Scratch, plan.scratch_bytes));
+  plan.scratch_bytes = aligned(place_values(plan, lives, {Home::Scratch, Home::Sample}, plan.scratch_bytes));
 }
 
 }  // namespace v0

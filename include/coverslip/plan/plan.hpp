@@ -7,8 +7,9 @@
 namespace coverslip {
 inline namespace v0 {
 
-// Scratch: of the thread that takes a box through a chain; what it holds is that box of the value.
-enum class Home : std::uint8_t { Arena, Scratch, Input, Output, Constant };
+// Scratch: of the thread that takes a box through a chain; what it holds is that box of the value. Sample: there too, of
+// the thread that takes a sample through a round.
+enum class Home : std::uint8_t { Arena, Scratch, Sample, Input, Output, Constant };
 
 struct PlannedValue {
   TensorType type;
@@ -46,6 +47,13 @@ struct Stretch {
   bool chained = false;  // each pass is one thread's work, with inner values in its scratch; else threads share a box
 };
 
+// Steps [begin, end), and so whole stretches, that keep samples apart: a thread takes one sample after the other through
+// all of them. Their stretches' boxes are those of sample 0.
+struct Round {
+  std::size_t begin, end;
+  Dim samples;
+};
+
 // Where planning begins: at the graph's first node, or where an earlier part stopped.
 struct Entry {
   std::size_t node = 0;
@@ -67,6 +75,7 @@ struct Plan {
   std::vector<PlannedValue> values;
   std::vector<PlannedStep> steps;
   std::vector<Stretch> stretches;
+  std::vector<Round> rounds;  // in order, far apart or side by side
   std::vector<ValueId> inputs, outputs;
   std::vector<std::shared_ptr<const Tensor>> folded;  // constants that planning worked out
   std::size_t arena_bytes = 0, scratch_bytes = 0;     // scratch: per thread

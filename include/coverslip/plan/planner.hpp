@@ -3,6 +3,7 @@
 #include "coverslip/plan/chains.hpp"
 #include "coverslip/plan/lowering.hpp"
 #include "coverslip/plan/memory.hpp"
+#include "coverslip/plan/rounds.hpp"
 #include "coverslip/plan/sharing.hpp"
 #include "coverslip/plan/slabs.hpp"
 
@@ -19,12 +20,16 @@ inline std::size_t memory_of(const Plan& plan, const Budget& budget) {
   return plan.packed_bytes + plan.arena_bytes + budget.threads * plan.scratch_bytes + plan.io_bytes;
 }
 
-// The plan whose stretches run `slab_rows` rows at a time; 0: all values whole, but for those inside chains. The steps
-// are the same, and so are the bits.
-inline Plan with_slabs(Plan plan, Dim slab_rows, const ChainRules& chains = {.cache_bytes = 0}) {
+// The plan whose stretches run `slab_rows` rows at a time; 0: all values whole, but for those inside chains and
+// rounds. The steps are the same, and so are the bits.
+inline Plan with_slabs(Plan plan, Dim slab_rows, const CacheRules& rules = {.cache_bytes = 0}) {
   Slabs(plan, slab_rows);
-  if (slab_rows == 0 && chains.cache_bytes > 0) Chains{plan, chains};
+  if (slab_rows == 0 && rules.cache_bytes > 0) {
+    Rounds{plan, rules};
+    Chains{plan, rules};
+  }
   Sharing{plan};
+  hold_samples(plan);
   place_values(plan);
   return plan;
 }
@@ -58,6 +63,8 @@ inline Plan make_plan(const Graph& graph, const PlanContext& context, PackStore&
 
   Plan best = with_slabs(lowered, 0, {.threads = budget.threads});
   if (budget.max_memory == 0 || memory_of(best, budget) <= budget.max_memory) return best;
+  best = with_slabs(lowered, 0, {.threads = budget.threads, .least_memory = true});
+  if (memory_of(best, budget) <= budget.max_memory) return best;
   best = with_slabs(lowered, 0);
   for (const Dim rows : slab_heights(lowered)) {
     if (memory_of(best, budget) <= budget.max_memory) break;

@@ -9,7 +9,7 @@
 
 #include "coverslip/coverslip.hpp"
 #include "coverslip/graph/pack_store.hpp"
-#include "coverslip/plan/plan.hpp"
+#include "coverslip/plan/boxes.hpp"
 #include "coverslip/plan/split.hpp"
 #include "coverslip/run/team.hpp"
 
@@ -70,6 +70,7 @@ class Executor {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr Dim kNoSample = -1;
   struct Ports {  // of the step that runs
     std::vector<View> inputs, outputs;
     void clear() {
@@ -84,10 +85,15 @@ class Executor {
 
   void run_stretches(const RunControl& control, std::span<double> milliseconds) {
     double done = 0;
-    for (const Stretch& stretch : plan_.stretches) {
-      if (stretch.chained) {
-        run_chain(stretch, milliseconds);
-        for (std::size_t s = stretch.begin; s < stretch.end; ++s)
+    auto round = plan_.rounds.begin();
+    for (std::size_t at = 0, next = 1; at < plan_.stretches.size(); at = next++) {
+      const Stretch& stretch = plan_.stretches[at];
+      const bool in_round = round != plan_.rounds.end() && round->begin == stretch.begin;
+      if (in_round || stretch.chained) {
+        while (in_round && plan_.stretches[next - 1].end < round->end) ++next;
+        const Links links{{&stretch, next - at}, in_round ? &*round++ : nullptr};
+        run_links(links, milliseconds);
+        for (std::size_t s = links.begin(); s < links.end(); ++s)
           report(plan_.steps[s].step.nanoseconds, control, done);
         continue;
       }
@@ -139,40 +145,64 @@ class Executor {
     team_.share(split.pieces(), piece);
   }
 
-  // Each box by one thread, through all steps. A step's time is its share of the chain's.
-  void run_chain(const Stretch& chain, std::span<double> milliseconds) {
-    const std::size_t length = chain.end - chain.begin;
-    std::vector<double> spent(milliseconds.empty() ? 0 : length * ports_.size(), 0.0);
-    const Clock::time_point start = Clock::now();
-    team_.share(static_cast<Dim>(chain.slabs.size()), [&](Dim pass, std::size_t slot) {
-      for (std::size_t i = 0; i < length; ++i) {
+  // A chain, or all stretches of a round.
+  struct Links {
+    std::span<const Stretch> stretches;
+    const Round* round;  // null: a chain
+    std::size_t begin() const { return stretches.front().begin; }
+    std::size_t end() const { return stretches.back().end; }
+  };
+
+  // Each box of a chain, or each sample of a round, by one thread. A step's time is its share of the whole.
+  void run_links(const Links& links, std::span<double> milliseconds) {
+    const std::size_t steps = links.end() - links.begin();
+    std::vector<double> spent(milliseconds.empty() ? 0 : steps * ports_.size(), 0.0);
+    const auto take = [&](const Stretch& stretch, const std::vector<Box>& boxes, Dim sample, std::size_t slot) {
+      for (std::size_t i = 0; i < boxes.size(); ++i) {
         if (stopped()) return;
-        const Clock::time_point begin = spent.empty() ? Clock::time_point{} : Clock::now();
-        run_link(chain, i, chain.slabs[static_cast<std::size_t>(pass)], slot);
-        if (!spent.empty()) spent[slot * length + i] += since(begin);
+        if (plan_.steps[stretch.begin + i].saved) continue;
+        const Clock::time_point start = spent.empty() ? Clock::time_point{} : Clock::now();
+        run_link(stretch, i, boxes, sample, slot);
+        if (!spent.empty()) spent[slot * steps + stretch.begin - links.begin() + i] += since(start);
       }
-    });
+    };
+    const Clock::time_point start = Clock::now();
+    if (links.round != nullptr)
+      team_.share(links.round->samples, [&](Dim sample, std::size_t slot) {
+        for (const Stretch& stretch : links.stretches)
+          for (const std::vector<Box>& boxes : stretch.slabs) take(stretch, boxes, sample, slot);
+      });
+    else
+      team_.share(static_cast<Dim>(links.stretches[0].slabs.size()), [&](Dim pass, std::size_t slot) {
+        take(links.stretches[0], links.stretches[0].slabs[static_cast<std::size_t>(pass)], kNoSample, slot);
+      });
     if (spent.empty()) return;
     const double whole = since(start), all = std::accumulate(spent.begin(), spent.end(), 0.0);
     for (std::size_t i = 0; i < spent.size(); ++i)
-      milliseconds[chain.begin + i % length] += spent[i] / std::max(all, 1e-9) * whole;
+      milliseconds[links.begin() + i % steps] += spent[i] / std::max(all, 1e-9) * whole;
   }
 
-  // Step i of a chain for one box, boxes[i].
-  void run_link(const Stretch& chain, std::size_t i, const std::vector<Box>& boxes, std::size_t slot) {
+  // Step i of a stretch for one box, boxes[i], of a sample.
+  void run_link(const Stretch& stretch, std::size_t i, const std::vector<Box>& boxes, Dim sample, std::size_t slot) {
+    const auto place = [&](const Box& box) { return sample == kNoSample ? box : sample_of(box, sample); };
     const auto view = [&](ValueId v) {
-      if (v == kNoValue || plan_.values[v].home != Home::Scratch) return v == kNoValue ? View() : views_[v];
-      std::size_t maker = 0;
-      while (plan_.steps[chain.begin + maker].node.outputs[0] != v) ++maker;
+      if (v == kNoValue) return View();
       const PlannedValue& value = plan_.values[v];
-      return View(scratch_of(slot) + plan_.values[value.inside].offset, value.type.dtype, value.layout, boxes[maker]);
+      if (value.home != Home::Scratch && value.home != Home::Sample) return views_[v];
+      std::byte* const memory = scratch_of(slot) + plan_.values[value.inside].offset +
+                                value.first * static_cast<Dim>(size_of(value.type.dtype));
+      if (value.home == Home::Sample)
+        return View(memory, value.type.dtype, value.strides, place(Box(value.type.shape)));
+      std::size_t maker = 0;
+      while (plan_.steps[stretch.begin + maker].node.outputs[0] != v) ++maker;
+      return View(memory, value.type.dtype, value.layout, place(boxes[maker]));
     };
-    const PlannedStep& planned = plan_.steps[chain.begin + i];
+    const PlannedStep& planned = plan_.steps[stretch.begin + i];
     Ports& ports = ports_[slot];
     ports.clear();
     for (const ValueId v : planned.node.inputs) ports.inputs.push_back(view(v));
     ports.outputs.push_back(view(planned.node.outputs[0]));
-    planned.step.run(ports.inputs, ports.outputs, boxes[i], scratch_of(slot));
+    planned.step.run(ports.inputs, ports.outputs, place(boxes[i]), scratch_of(slot));
   }
 
   double pieces_wanted(const PlannedStep& planned, const Box& box) const {

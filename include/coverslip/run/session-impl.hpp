@@ -19,7 +19,10 @@ std::vector<StepInfo> infos_of(const Plan& plan) {
     for (const auto& ports : {s.node.inputs, s.node.outputs})
       for (const ValueId v : ports)
         if (v != kNoValue && !s.saved && plan.values[v].home != Home::Scratch) bytes += plan.values[v].type.bytes();
-    const char* how = s.saved ? " (no copy)" : out.home == Home::Scratch ? " (chained)" : "";
+    const char* how = s.saved                     ? " (no copy)"
+                      : out.home == Home::Scratch ? " (chained)"
+                      : out.home == Home::Sample  ? " (by sample)"
+                                                  : "";
     infos.push_back({s.node.label(), s.step.kernel + how, out.type, out.layout, s.step.multiply_adds, bytes,
                      s.saved ? 0 : s.step.nanoseconds * 1e-6, 0});
   }
