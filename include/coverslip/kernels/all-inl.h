@@ -8,6 +8,7 @@
 
 #include "coverslip/kernels/affine-inl.h"
 #include "coverslip/kernels/attention-inl.h"
+#include "coverslip/kernels/attention_bf16-inl.h"
 #include "coverslip/kernels/binary-inl.h"
 #include "coverslip/kernels/blend-inl.h"
 #include "coverslip/kernels/depthwise_f32-inl.h"
@@ -45,6 +46,7 @@ inline const KernelTable* Table() {
                                       .gemm_bf16 = kGemmBf16,
                                       .winograd_f32 = kWinogradF32,
                                       .attention = kAttention,
+                                      .attention_bf16 = kAttentionBf16,
                                       .rotary = kRotary,
                                       .peak = kPeak,
                                       .planar_conv_f32 = kPlanarConvF32,

@@ -6,6 +6,7 @@
 
 #include "coverslip/kernels/affine.hpp"
 #include "coverslip/kernels/attention.hpp"
+#include "coverslip/kernels/attention_bf16.hpp"
 #include "coverslip/kernels/binary.hpp"
 #include "coverslip/kernels/blend.hpp"
 #include "coverslip/kernels/depthwise_f32.hpp"
@@ -43,6 +44,7 @@ struct KernelTable {
   GemmBf16Kernels gemm_bf16;
   WinogradF32Kernels winograd_f32;
   AttentionKernels attention;
+  AttentionBf16Kernels attention_bf16;
   RotaryKernels rotary;
   PeakKernels peak;
   PlanarConvF32Kernels planar_conv_f32;

@@ -2,6 +2,7 @@
 #pragma once
 #include "coverslip/ops/cost.hpp"
 #include "coverslip/ops/elementwise.hpp"
+#include "coverslip/ops/matrices/attention_bf16_step.hpp"
 #include "coverslip/ops/matrices/attention_reference.hpp"
 #include "coverslip/ops/matrices/attention_step.hpp"
 
@@ -64,7 +65,43 @@ inline double attention_tolerance(const Node& node, const Types& in) {
   return (2 * (static_cast<double>(a.q.size) + 12) + 2 * static_cast<double>(a.keys) + 16 + 10 * blocks) * 0x1p-24;
 }
 
+// The same in bf16, relative to the term, where scores are sums of magnitudes `size`: Q and K are rounded to 8 bits,
+// which counts twice in each share as above; the power has 2^-13, V and the share are rounded to 8 bits.
+inline double attention_bf16_error(const Attention& a, double size) {
+  constexpr double kUnit = 0x1p-8, kRounding = 0x1p-24;
+  const double score = size * (2 * kUnit + kUnit * kUnit + (2 * static_cast<double>(a.q.size) + 12) * kRounding);
+  const double rounded = (1 + kUnit) * (1 + kUnit) * (1 + 0x1p-13) * (1 + 0x1p-13);
+  return std::exp(2 * score) * rounded * (1 + (4 * static_cast<double>(a.keys) + 16) * kRounding) - 1;
+}
+
 inline bool is_plain(const Node& node) { return !node.has(kPastKey) && node.outputs.size() < 2; }
+
+// As `wide` does it in f32.
+inline Step attention_bf16(const Types& in, const Attention& a, const Step& wide, const AttentionBf16Kernels& kernels) {
+  const AttentionBf16Step attend_bf16(a, a.has_mask && in[kMask].dtype == DType::boolean, kernels);
+  // Nanoseconds that a head and a score cost, and multiply-adds in one.
+  constexpr double kHead = 500, kScore = 0.34, kRate = 1000;
+  constexpr Dim kTile = 32;
+  const auto padded = [](Dim n) { return static_cast<double>((n + kTile - 1) / kTile * kTile); };
+  const double heads = static_cast<double>(a.q.batch * a.q.heads), rows = static_cast<double>(a.q.rows),
+               scores = heads * rows * padded(a.keys) * (a.causal ? 0.5 : 1);
+  Step step = wide;
+  step.kernel += "_bf16";
+  step.cuts.back().multiple = attend_bf16.queries();
+  step.scratch_bytes = attend_bf16.scratch_bytes();
+  step.nanoseconds = pass_nanoseconds(in[kQuery].bytes() + in[kKey].bytes() + in[kValue].bytes()) + heads * kHead +
+                     scores * (kScore + (padded(a.q.size) + padded(a.v.size)) / kRate);
+  step.tolerance = attention_bf16_error(a, 0);
+  step.magnitudes = [a](Inputs from, Outputs to) {
+    const double least = attention_bf16_error(a, 0);
+    attend(a, from, to[0],
+           [&](double term, double size) { return std::abs(term) * attention_bf16_error(a, size) / least; });
+  };
+  step.run = [attend_bf16](Inputs from, Outputs to, const Box& box, std::byte* scratch) {
+    attend_bf16.run(from, to[0], box, scratch);
+  };
+  return step;
+}
 
 inline std::vector<Step> plan_attention(const Node& node, const Types& in, Constants, const PlanContext& context) {
   for (std::size_t i = kQuery; i <= kValue; ++i)
@@ -78,18 +115,22 @@ inline std::vector<Step> plan_attention(const Node& node, const Types& in, Const
   constexpr double kExponential = 0.6;  // nanoseconds on four lanes
   const double lanes = static_cast<double>(context.kernels.f32_lanes);
   const Heads out = a.output();
-  return {{.kernel = "attention",
-           .inputs = std::vector<Form>(in.size(), {Layout::Planar}),
-           .outputs = {Layout::Planar},
-           .cuts = {{0}, {out.head_axis(), out.rank == 4 ? 1 : out.size}, {out.row_axis(), AttentionStep::kQueries}},
-           .scratch_bytes = step.scratch_bytes(),
-           .nanoseconds = pass_nanoseconds(in[kQuery].bytes() + in[kKey].bytes() + in[kValue].bytes()) +
-                          multiply_adds / multiply_adds_per_nanosecond(context.kernels) +
-                          scores * kExponential * 4 / lanes,
-           .multiply_adds = multiply_adds,
-           .run = [step](Inputs from, Outputs to, const Box& box, std::byte* scratch) {
-             step.run(from, to[0], box, scratch);
-           }}};
+  std::vector<Step> steps;
+  steps.push_back(
+      {.kernel = "attention",
+       .inputs = std::vector<Form>(in.size(), {Layout::Planar}),
+       .outputs = {Layout::Planar},
+       .cuts = {{0}, {out.head_axis(), out.rank == 4 ? 1 : out.size}, {out.row_axis(), AttentionStep::kQueries}},
+       .scratch_bytes = step.scratch_bytes(),
+       .nanoseconds = pass_nanoseconds(in[kQuery].bytes() + in[kKey].bytes() + in[kValue].bytes()) +
+                      multiply_adds / multiply_adds_per_nanosecond(context.kernels) + scores * kExponential * 4 / lanes,
+       .multiply_adds = multiply_adds,
+       .run = [step](Inputs from, Outputs to, const Box& box, std::byte* scratch) {
+         step.run(from, to[0], box, scratch);
+       }});
+  if (context.bf16 && context.kernels.attention_bf16.run != nullptr && a.keys <= AttentionBf16Step::kMostKeys)
+    steps.push_back(attention_bf16(in, a, steps[0], context.kernels.attention_bf16));
+  return steps;
 }
 
 // [batch, heads, rows, size] after what came before.

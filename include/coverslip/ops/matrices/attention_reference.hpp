@@ -66,9 +66,9 @@ void for_each_query(const Attention& a, const F& f) {
   for_each(Box(Shape{a.q.batch, a.q.heads, a.q.rows}), [&](const Index& at) { f(at[0], at[1], at[2]); });
 }
 
-// The first output. `sizes`: what its rounding errors are measured by instead. An error of a score is a relative error
-// of its exponential, so the bound of the scores counts too.
-inline void attend(const Attention& a, Inputs in, View& y, bool sizes) {
+// The first output: sums of term(share * value, bound of the scores).
+template <class F>
+void attend(const Attention& a, Inputs in, View& y, const F& term) {
   const Heads rows = a.output();
   for_each_query(a, [&](Dim b, Dim head, Dim query) {
     const AttentionScores scores(a, in, b, head, query);
@@ -76,9 +76,7 @@ inline void attend(const Attention& a, Inputs in, View& y, bool sizes) {
       double sum = 0;
       for (Dim j = 0; j < a.keys; ++j) {
         const double weight = scores.weights[static_cast<std::size_t>(j)];
-        if (weight == 0) continue;
-        const double term = weight * AttentionScores::value(a, in, b, head, j, d);
-        sum += sizes ? std::abs(term) * (1 + scores.size) : term;
+        if (weight != 0) sum += term(weight * AttentionScores::value(a, in, b, head, j, d), scores.size);
       }
       put_float(y, rows.at(b, head, query, d), sum);
     }
@@ -102,17 +100,26 @@ inline void join(const View* past, Dim past_rows, const View& now, const Heads& 
   });
 }
 
-inline void attention_outputs(const Node& node, Inputs in, Outputs out, bool sizes) {
-  const Attention a(node, types_of(in));
-  attend(a, in, out[0], sizes);
+inline void other_attention_outputs(const Node& node, const Attention& a, Inputs in, Outputs out) {
   const auto past = [&](std::size_t i) { return node.has(i) ? &in[i] : nullptr; };
   if (out.size() > 1) join(past(kPastKey), a.past, in[kKey], a.k, out[1]);
   if (out.size() > 2) join(past(kPastValue), a.past, in[kValue], a.v, out[2]);
   if (out.size() > 3) show_scores(node, a, in, out[3]);
 }
 
-inline void attention(const Node& node, Inputs in, Outputs out) { attention_outputs(node, in, out, false); }
-inline void attention_magnitudes(const Node& node, Inputs in, Outputs out) { attention_outputs(node, in, out, true); }
+inline void attention(const Node& node, Inputs in, Outputs out) {
+  const Attention a(node, types_of(in));
+  attend(a, in, out[0], [](double term, double) { return term; });
+  other_attention_outputs(node, a, in, out);
+}
+
+// An error of a score is a relative error of its exponential, so the bound of the scores counts too.
+inline void attention_magnitudes(const Node& node, Inputs in, Outputs out) {
+  const Attention a(node, types_of(in));
+  attend(a, in, out[0], [](double term, double size) { return std::abs(term) * (1 + size); });
+  other_attention_outputs(node, a, in, out);
+}
+
 inline void attention_scores(const Node& node, Inputs in, Outputs out) {
   show_scores(node, Attention(node, types_of(in)), in, out[0]);
 }

@@ -141,4 +141,23 @@ struct Attention {
   }
 };
 
+// Where the mask of a query begins, and how far from one query to the next, in elements. One of them, or none.
+struct MaskRows {
+  const float* numbers = nullptr;
+  const bool* flags = nullptr;
+  Dim step = 0;
+
+  MaskRows(const Attention& a, Inputs in, Dim b, Dim head, Dim query) {
+    if (!a.has_mask || a.mask[a.mask.rank() - 1] == 0) return;
+    const View& view = in[kMask];
+    const Index first = a.mask_at(b, head, query);
+    const std::size_t rank = a.mask.rank();
+    step = rank < 2 || a.mask[rank - 2] == 1 ? 0 : view.strides()[rank - 2];
+    if (view.dtype() == DType::boolean)
+      flags = view.as<bool>(first);
+    else
+      numbers = view.as<float>(first);
+  }
+};
+
 }  // namespace coverslip::inline v0::ops

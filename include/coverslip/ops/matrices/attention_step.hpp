@@ -99,7 +99,7 @@ class AttentionStep {
       work.most[i] = -std::numeric_limits<float>::infinity();
       work.sum[i] = 0;
     }
-    const MaskRows mask = mask_rows(in, at, queries.begin);
+    const MaskRows mask(a_, in, at.batch, at.head, queries.begin);
     bool later = false;
     for (Dim k0 = first.begin / kKeys * kKeys; k0 < last.end; k0 += kKeys, later = true) {
       const Range keys{k0, std::min(k0 + kKeys, last.end)};
@@ -163,22 +163,6 @@ class AttentionStep {
                   .c = to,
                   .c_offset = static_cast<std::size_t>(columns.begin),
                   .epilogue = {}});
-  }
-
-  // Where the mask of a block's first query begins, and how far from one query to the next, in elements.
-  struct MaskRows {
-    const float* numbers = nullptr;
-    const bool* flags = nullptr;
-    Dim step = 0;
-  };
-  MaskRows mask_rows(Inputs in, const Place& at, Dim query) const {
-    if (!a_.has_mask || a_.mask[a_.mask.rank() - 1] == 0) return {};
-    const View& mask = in[kMask];
-    const Index first = a_.mask_at(at.batch, at.head, query);
-    const std::size_t rank = a_.mask.rank();
-    const Dim step = rank < 2 || a_.mask[rank - 2] == 1 ? 0 : mask.strides()[rank - 2];
-    if (mask_is_bool_) return {.flags = mask.as<bool>(first), .step = step};
-    return {.numbers = mask.as<float>(first), .step = step};
   }
 
   AttentionRow row_of(const MaskRows& mask, Dim query, const Range& keys, Dim valid, bool later, Dim i,

@@ -1,0 +1,44 @@
+// Contract of the kernel of attention that multiplies in bf16: scores, softmax and sums of values of a block of queries.
+#pragma once
+#include <cstddef>
+
+namespace coverslip {
+inline namespace v0 {
+
+// A few queries of one head. Every number of y has the same bits whatever queries are computed with it.
+struct AttentionBf16 {
+  const float* q;
+  std::ptrdiff_t q_step;
+  std::size_t queries, size;       // size: terms of a score
+  const std::byte *keys, *values;  // packed, all of the head
+  std::size_t most;                // keys that were packed
+  std::size_t first, last;         // keys before and after these take no part in any of the queries
+  const std::size_t *begin, *end;  // of each query: the keys that take part
+  const float* bias;               // of each query `most` floats; -infinity: takes no part. May be null
+  std::ptrdiff_t bias_step;
+  float scale, softcap;  // score = softcap * tanh(scale * product / softcap) + bias; softcap 0: none
+  float* y;
+  std::ptrdiff_t y_step;
+  std::size_t value_size;
+  std::byte* scratch;  // aligned
+};
+
+// Scaled Q, K, V and the shares of the softmax are rounded to bf16, sums are f32.
+struct AttentionBf16Kernels {
+  std::size_t queries = 0;                      // that are computed together at most
+  void (*run)(const AttentionBf16&) = nullptr;  // null: the target has none
+  // A thread calls them before and after any number of runs.
+  void (*begin)() = nullptr;
+  void (*end)() = nullptr;
+  // `rows` of `size` floats, `step` apart. Of values zeros follow, up to `most` rows.
+  void (*pack_keys)(const float* from, std::ptrdiff_t step, std::size_t rows, std::size_t size,
+                    std::byte* to) = nullptr;
+  void (*pack_values)(const float* from, std::ptrdiff_t step, std::size_t rows, std::size_t size, std::byte* to,
+                      std::size_t most) = nullptr;
+  std::size_t (*keys_bytes)(std::size_t rows, std::size_t size) = nullptr;
+  std::size_t (*values_bytes)(std::size_t rows, std::size_t size) = nullptr;
+  std::size_t (*scratch_bytes)(std::size_t most, std::size_t size, std::size_t value_size) = nullptr;
+};
+
+}  // namespace v0
+}  // namespace coverslip
