@@ -18,7 +18,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
+#include "coverslip/kernels/gemm_bf16.hpp"
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "hwy/highway.h"
 
@@ -28,10 +30,11 @@ namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // A tile has 16 rows of 64 bytes: sums [16][16], A [16][32 terms], B [16 pairs of terms][16 columns][2].
-inline constexpr size_t kAmxRows = 16, kAmxRowBytes = 64, kAmxTileBytes = kAmxRows * kAmxRowBytes;
-// Four tiles of sums at once, so that each tile of A and of B is loaded for two products.
+inline constexpr size_t kAmxRows = kBf16Rows, kAmxRowBytes = 64, kAmxTileBytes = kAmxRows * kAmxRowBytes;
+// Four tiles of sums at once: 2 x 2, so that each tile of A and of B is loaded for two products, or 4 x 1.
 inline constexpr size_t kAmxColumns = 32, kAmxBlockRows = 32;
-inline constexpr size_t kAmxSumBytes = kAmxBlockRows * kAmxColumns * sizeof(float);
+inline constexpr size_t kAmxSumBytes = 4 * kAmxTileBytes;
+inline constexpr size_t kAmxScratchBytes = 2 * kAmxSumBytes;  // one being made, one being read
 
 // The system grants a process the tile registers when it asks for them.
 inline bool AmxMayRun() {
@@ -78,70 +81,208 @@ HWY_INLINE void AmxProduct() {
   __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSum), "i"(kA), "i"(kB));
 }
 
-// kRowTiles x kColumnTiles tiles of sums. `a`: tiles one below the other, each of all `steps`; `b`: a panel.
+template <class T>
+HWY_INLINE hn::Vec<TileF32> AmxLoadN(const std::byte* from, size_t n) {
+  const TileF32 d;
+  const hn::Rebind<T, TileF32> dt;
+  const T* x = reinterpret_cast<const T*>(from);
+  const auto v = n == kTileLanes ? hn::LoadU(dt, x) : hn::LoadN(dt, x, n);
+  if constexpr (sizeof(T) == sizeof(float))
+    return v;
+  else
+    return hn::PromoteTo(d, v);
+}
+template <class T>
+HWY_INLINE void AmxStoreN(hn::Vec<TileF32> v, std::byte* to, size_t n) {
+  const hn::Rebind<T, TileF32> dt;
+  const auto store = [&](auto x) HWY_ATTR {
+    T* y = reinterpret_cast<T*>(to);
+    n == kTileLanes ? hn::StoreU(x, dt, y) : hn::StoreN(x, dt, y, n);
+  };
+  if constexpr (sizeof(T) == sizeof(float))
+    store(v);
+  else
+    store(hn::DemoteTo(dt, v));
+}
+
+// A block of sums that is done: those of rows `first`, ... and columns n, ..., `width` side by side.
+struct AmxDone {
+  size_t first = 0, rows = 0, n = 0, columns = 0, width = 0;
+  float* sums = nullptr;
+};
+
+// Rows [from, to) of a block, from sums to C.
+template <class TInit, class TC>
+HWY_NOINLINE void AmxRowsOfC(const TilesBf16& work, const AmxDone& block, size_t from, size_t to, const TileEnd& end) {
+  const TileF32 d;
+  const auto least = hn::Set(d, end.least), most = hn::Set(d, end.most);
+  const bool activate = end.after.activation != Activation::None;
+  const size_t rows = to - from, width = block.width;
+  float* const sums = block.sums + from * width;
+  std::byte* const* c = work.c + block.first + from;
+  const std::byte* const* init = work.init != nullptr ? work.init + block.first + from : nullptr;
+  for (size_t v = 0; v < block.columns; v += kTileLanes) {
+    const size_t count = std::min(block.columns - v, kTileLanes), at = work.c_offset + block.n + v;
+    const auto bias = work.bias != nullptr ? hn::LoadU(d, work.bias + block.n + v) : hn::Zero(d);
+    for (size_t m = 0; m < rows; ++m) {
+      if (c[m] == nullptr) continue;
+      auto sum = hn::Add(hn::LoadU(d, sums + m * width + v), bias);
+      if (init != nullptr) sum = hn::Add(sum, AmxLoadN<TInit>(init[m] + at * sizeof(TInit), count));
+      if (activate)
+        hn::StoreU(sum, d, sums + m * width + v);
+      else
+        AmxStoreN<TC>(AtMost(most, AtLeast(least, sum)), c[m] + at * sizeof(TC), count);
+    }
+  }
+  if (!activate) return;
+  ActivateRows(sums, rows, static_cast<ptrdiff_t>(width), block.columns, end.after);
+  for (size_t m = 0; m < rows; ++m)
+    for (size_t v = 0; c[m] != nullptr && v < block.columns; v += kTileLanes)
+      AmxStoreN<TC>(hn::LoadU(d, sums + m * width + v), c[m] + (work.c_offset + block.n + v) * sizeof(TC),
+                    std::min(block.columns - v, kTileLanes));
+}
+using AmxRowsFunction = decltype(&AmxRowsOfC<float, float>);
+
+inline AmxRowsFunction AmxRowsFunctionOf(const TilesBf16& work) {
+  using Half = hwy::bfloat16_t;
+  if (work.c_bf16) return work.init_bf16 ? AmxRowsOfC<Half, Half> : AmxRowsOfC<float, Half>;
+  return work.init_bf16 ? AmxRowsOfC<Half, float> : AmxRowsOfC<float, float>;
+}
+
+// What is asked for beside products: `lines` of 64 bytes each step.
+struct AmxNext {
+  const std::byte* at;
+  size_t step, lines;
+};
+
+// A block's share of the panel that follows; of a single block, what it needs a little later.
+inline AmxNext AmxNextOf(const std::byte* panel, size_t steps, size_t block, size_t blocks) {
+  constexpr size_t kStep = kAmxColumns * kAmxRowBytes, kLater = 8;
+  if (blocks == 1) return {panel + kLater * kStep, kStep, kStep / 64};
+  const size_t each = (kStep + blocks - 1) / blocks, lines = (each + 63) / 64;
+  return {panel + steps * (kStep + block * each), each, lines};
+}
+
+// What an AmxSums does beside its own sums, so that vectors and memory have work while tiles multiply.
+struct AmxBeside {
+  AmxNext next;
+  AmxDone done;
+  AmxRowsFunction rows;
+  const TileEnd& end;
+};
+
+// kRowTiles x kColumnTiles tiles of sums, in rows of kColumnTiles * 16, of the tiles of A from `a` on and the panel b.
 template <size_t kRowTiles, size_t kColumnTiles>
-void AmxSums(const std::byte* a, const std::byte* b, size_t steps, float* sums) {
-  constexpr size_t kPanelBytes = kAmxColumns * 4, kSumBytes = kAmxColumns * sizeof(float);
+HWY_NOINLINE void AmxSums(const TilesBf16& work, const std::byte* const* a, const std::byte* b, AmxBeside beside,
+                          float* sums) {
+  static_assert(kColumnTiles == 1 ? kRowTiles <= 4 : kRowTiles <= 2);
+  constexpr size_t kPanelBytes = kAmxColumns * 4, kSumBytes = kColumnTiles * kAmxRowBytes;
+  constexpr size_t kBelow = kAmxRows * kColumnTiles * 16;  // from a tile of sums to that of the next rows
+  const std::byte* from[kRowTiles];
+  for (size_t i = 0; i < kRowTiles; ++i) from[i] = a[i] + work.a_offset;
+  const size_t a_step = work.a_step, share = (beside.done.rows + work.steps - 1) / work.steps;
+  const std::byte* next = beside.next.at;
+  size_t row = 0;
   AmxZero<0>(), AmxZero<1>(), AmxZero<2>(), AmxZero<3>();
-  for (size_t k = 0; k < steps; ++k, a += kAmxTileBytes, b += kAmxRows * kPanelBytes) {
-    AmxLoad<4>(a, kAmxRowBytes);
+  for (size_t k = 0; k < work.steps; ++k, b += kAmxRows * kPanelBytes, next += beside.next.step) {
+    for (size_t i = 0; i < beside.next.lines; ++i) __builtin_prefetch(next + 64 * i, 0, 2);
+    if (row < beside.done.rows) {
+      const size_t end = std::min(row + share, beside.done.rows);
+      beside.rows(work, beside.done, row, end, beside.end);
+      row = end;
+    }
+    const size_t at = work.pieces[k];
     AmxLoad<6>(b, kPanelBytes);
+    AmxLoad<4>(from[0] + at, a_step);
     AmxProduct<0, 4, 6>();
-    if constexpr (kColumnTiles > 1) {
+    if constexpr (kColumnTiles == 2) {
       AmxLoad<7>(b + kAmxRowBytes, kPanelBytes);
       AmxProduct<1, 4, 7>();
     }
     if constexpr (kRowTiles > 1) {
-      AmxLoad<5>(a + steps * kAmxTileBytes, kAmxRowBytes);
+      AmxLoad<5>(from[1] + at, a_step);
       AmxProduct<2, 5, 6>();
-      if constexpr (kColumnTiles > 1) AmxProduct<3, 5, 7>();
+      if constexpr (kColumnTiles == 2) AmxProduct<3, 5, 7>();
+    }
+    if constexpr (kRowTiles > 2) {
+      AmxLoad<7>(from[2] + at, a_step);
+      AmxProduct<1, 7, 6>();
+    }
+    if constexpr (kRowTiles > 3) {
+      AmxLoad<4>(from[3] + at, a_step);
+      AmxProduct<3, 4, 6>();
     }
   }
   AmxStore<0>(sums, kSumBytes);
-  if constexpr (kColumnTiles > 1) AmxStore<1>(sums + 16, kSumBytes);
-  if constexpr (kRowTiles > 1) AmxStore<2>(sums + kAmxRows * kAmxColumns, kSumBytes);
-  if constexpr (kRowTiles > 1 && kColumnTiles > 1) AmxStore<3>(sums + kAmxRows * kAmxColumns + 16, kSumBytes);
+  if constexpr (kColumnTiles == 2) AmxStore<1>(sums + 16, kSumBytes);
+  if constexpr (kRowTiles > 1) AmxStore<2>(sums + kBelow, kSumBytes);
+  if constexpr (kRowTiles > 1 && kColumnTiles == 2) AmxStore<3>(sums + kBelow + 16, kSumBytes);
+  if constexpr (kRowTiles > 2) AmxStore<1>(sums + 2 * kBelow, kSumBytes);
+  if constexpr (kRowTiles > 3) AmxStore<3>(sums + 3 * kBelow, kSumBytes);
 }
+using AmxSumsFunction = decltype(&AmxSums<1, 1>);
+inline constexpr AmxSumsFunction kAmxSums[2][4] = {{AmxSums<1, 1>, AmxSums<2, 1>, AmxSums<3, 1>, AmxSums<4, 1>},
+                                                   {AmxSums<1, 2>, AmxSums<2, 2>}};
 
-// Rows of C, from their sums on.
-inline void AmxRowsOfC(const IndirectF32& gemm, size_t first, size_t rows, size_t n, size_t columns, const float* sums,
-                       const TileEnd& end) {
-  const TileF32 d;
-  const auto least = hn::Set(d, end.least), most = hn::Set(d, end.most);
-  for (size_t v = 0; v < columns; v += kTileLanes) {
-    const size_t count = std::min(columns - v, kTileLanes), at = gemm.c_offset + n + v;
-    const auto bias = gemm.bias != nullptr ? hn::LoadU(d, gemm.bias + n + v) : hn::Zero(d);
-    for (size_t m = 0; m < rows; ++m) {
-      auto sum = hn::Add(hn::LoadU(d, sums + m * kAmxColumns + v), bias);
-      float* c = gemm.c[first + m] + at;
-      if (count == kTileLanes) {
-        if (gemm.init != nullptr) sum = hn::Add(sum, hn::LoadU(d, gemm.init[first + m] + at));
-        hn::StoreU(AtMost(most, AtLeast(least, sum)), d, c);
-      } else {
-        if (gemm.init != nullptr) sum = hn::Add(sum, hn::LoadN(d, gemm.init[first + m] + at, count));
-        hn::StoreN(AtMost(most, AtLeast(least, sum)), d, c, count);
+// Panels of B outermost, for as many tiles as have C in the L2 cache; for all where B does not lie there. Sums become C
+// while those of the following block are made, if there is time.
+inline void AmxTiles(const TilesBf16& work) {
+  constexpr size_t kCache = 512 << 10, kFewSteps = 4;
+  const TileEnd end = TileEndOf(work.epilogue);
+  auto* const scratch = static_cast<float*>(work.scratch);
+  AmxBeside beside{{}, {}, AmxRowsFunctionOf(work), end};
+  const size_t panel = work.steps * kAmxColumns * kAmxRowBytes;
+  const bool small = (work.columns + kAmxColumns - 1) / kAmxColumns * panel <= kCache;
+  const size_t row_bytes = work.columns * kAmxRows * (work.c_bf16 ? 2 : sizeof(float));
+  const size_t at_once = small ? std::max<size_t>(kCache / row_bytes / 4, 1) * 4 : work.tiles;
+  float* sums = scratch;
+  const AmxConfigured configured;
+  for (size_t begin = 0; begin < work.tiles; begin += at_once) {
+    const size_t all = std::min(at_once, work.tiles - begin);
+    const auto* b = reinterpret_cast<const std::byte*>(work.b);
+    for (size_t n = 0; n < work.columns; n += kAmxColumns, b += panel) {
+      const size_t columns = std::min(kAmxColumns, work.columns - n), across = columns > 16 ? 2 : 1, most = 4 / across;
+      const size_t blocks = (all + most - 1) / most;
+      for (size_t block = 0; block < blocks; ++block) {
+        const size_t first = begin + block * most, tiles = std::min(most, begin + all - first);
+        if (!small) beside.next = AmxNextOf(b, work.steps, block, blocks);
+        kAmxSums[across - 1][tiles - 1](work, work.a + first, b, beside, sums);
+        beside.done = {first * kAmxRows, tiles * kAmxRows, n, columns, across * 16, sums};
+        if (work.steps < kFewSteps) {
+          beside.rows(work, beside.done, 0, beside.done.rows, end);
+          beside.done.rows = 0;
+        }
+        sums = sums == scratch ? scratch + kAmxSumBytes / sizeof(float) : scratch;
       }
     }
   }
+  if (beside.done.rows > 0) beside.rows(work, beside.done, 0, beside.done.rows, end);
 }
 
-// All columns for the rows from `first` on, which `a` holds.
-inline void AmxColumns(const IndirectF32& gemm, size_t first, size_t rows, const std::byte* a, size_t steps,
-                       float* sums, const TileEnd& end) {
-  const auto* b = reinterpret_cast<const std::byte*>(gemm.b);
-  for (size_t n = 0; n < gemm.columns; n += kAmxColumns, b += steps * kAmxRowBytes * kAmxColumns) {
-    const size_t columns = std::min(kAmxColumns, gemm.columns - n);
-    const bool narrow = columns <= 16;
-    for (size_t m = 0; m < rows; m += kAmxBlockRows) {
-      const size_t count = std::min(kAmxBlockRows, rows - m);
-      const bool low = count <= kAmxRows;
-      const std::byte* tiles = a + m / kAmxRows * steps * kAmxTileBytes;
-      (low ? (narrow ? AmxSums<1, 1> : AmxSums<1, 2>) : (narrow ? AmxSums<2, 1> : AmxSums<2, 2>))(tiles, b, steps,
-                                                                                                  sums);
-      AmxRowsOfC(gemm, first + m, count, n, columns, sums, end);
+inline void AmxRound(const RowsBf16& rows) {
+  using Half = hwy::bfloat16_t;
+  const hn::ScalableTag<Half> d;
+  const hn::Repartition<float, decltype(d)> df;
+  const size_t lanes = hn::Lanes(df);
+  const size_t bytes = rows.n * (rows.x_bf16 ? sizeof(Half) : sizeof(float));
+  const bool dense = rows.x_step == static_cast<ptrdiff_t>(bytes) && rows.to_step == static_cast<ptrdiff_t>(2 * rows.n);
+  const size_t count = dense ? 1 : rows.rows, n = dense ? rows.rows * rows.n : rows.n;
+  const std::byte* from = rows.x;
+  std::byte* to = rows.to;
+  for (size_t i = 0; i < count; ++i, from += rows.x_step, to += rows.to_step) {
+    if (rows.x_bf16) {
+      std::memcpy(to, from, 2 * n);
+      continue;
     }
-    if (end.after.activation != Activation::None)
-      ActivateRows(gemm.c + first, rows, gemm.c_offset + n, columns, end.after);
+    const float* x = reinterpret_cast<const float*>(from);
+    Half* y = reinterpret_cast<Half*>(to);
+    size_t k = 0;
+    for (; k + 2 * lanes <= n; k += 2 * lanes)
+      hn::StoreU(hn::OrderedDemote2To(d, hn::LoadU(df, x + k), hn::LoadU(df, x + k + lanes)), d, y + k);
+    if (k == n) continue;
+    const size_t lower = std::min(lanes, n - k), upper = n - k - lower;
+    hn::StoreN(hn::OrderedDemote2To(d, hn::LoadN(df, x + k, lower), hn::LoadN(df, x + k + lower, upper)), d, y + k,
+               n - k);
   }
 }
 

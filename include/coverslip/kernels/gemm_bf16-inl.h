@@ -107,23 +107,48 @@ constexpr size_t RoundedRows(size_t steps) {
 #if COVERSLIP_AMX
 
 inline size_t Bf16ScratchBytes(size_t terms) {
-  const size_t steps = Bf16Steps(terms);
-  return kAmxSumBytes + steps * kBf16Terms * (sizeof(float) + 2 * RoundedRows(steps));
+  const size_t steps = Bf16Steps(terms), rows = RoundedRows(steps);
+  return kAmxScratchBytes + steps * kBf16Terms * (sizeof(float) + 2 * rows) +
+         (steps + 2 * rows + rows / kAmxRows) * sizeof(void*);
 }
 
 inline void GemmBf16(const IndirectF32& gemm) {
   const size_t steps = Bf16Steps(gemm.taps * gemm.channels), most = RoundedRows(steps);
-  auto* sums = static_cast<float*>(gemm.scratch);
-  float* whole = sums + kAmxSumBytes / sizeof(float);
+  float* whole = static_cast<float*>(gemm.scratch) + kAmxScratchBytes / sizeof(float);
   auto* a = reinterpret_cast<std::byte*>(whole + steps * kBf16Terms);
-  const TileEnd end = TileEndOf(gemm.epilogue);
-  const AmxConfigured configured;
+  auto* pieces = reinterpret_cast<size_t*>(a + steps * kBf16Terms * 2 * most);
+  auto** tiles = reinterpret_cast<const std::byte**>(pieces + steps);
+  auto** inits = tiles + most / kAmxRows;
+  auto** c = const_cast<std::byte**>(inits + most);
+  for (size_t k = 0; k < steps; ++k) pieces[k] = k * kAmxTileBytes;
   for (size_t first = 0; first < gemm.rows; first += most) {
-    const size_t rows = std::min(most, gemm.rows - first);
-    for (size_t m = 0; m < rows; m += kAmxRows)
+    const size_t rows = std::min(most, gemm.rows - first), count = (rows + kAmxRows - 1) / kAmxRows;
+    for (size_t t = 0; t < count; ++t) {
+      tiles[t] = a + t * steps * kAmxTileBytes;
+      const size_t m = t * kAmxRows;
       RoundA(gemm, first + m, std::min(kAmxRows, rows - m), whole,
-             {a + m * steps * kAmxRowBytes, kAmxRowBytes, kAmxTileBytes});
-    AmxColumns(gemm, first, rows, a, steps, sums, end);
+             {a + t * steps * kAmxTileBytes, kAmxRowBytes, kAmxTileBytes});
+    }
+    for (size_t m = 0; m < count * kAmxRows; ++m) {
+      c[m] = m < rows ? reinterpret_cast<std::byte*>(gemm.c[first + m]) : nullptr;
+      if (m < rows && gemm.init != nullptr) inits[m] = reinterpret_cast<const std::byte*>(gemm.init[first + m]);
+    }
+    AmxTiles({.a = tiles,
+              .a_offset = 0,
+              .a_step = kAmxRowBytes,
+              .pieces = pieces,
+              .steps = steps,
+              .tiles = count,
+              .columns = gemm.columns,
+              .b = gemm.b,
+              .bias = gemm.bias,
+              .init = gemm.init != nullptr ? inits : nullptr,
+              .c = c,
+              .c_offset = gemm.c_offset,
+              .init_bf16 = false,
+              .c_bf16 = false,
+              .epilogue = gemm.epilogue,
+              .scratch = gemm.scratch});
   }
 }
 
@@ -133,7 +158,10 @@ inline constexpr GemmBf16Kernels kGemmBf16{.rows = kRoundedBlock,
                                            .run = GemmBf16,
                                            .scratch_bytes = Bf16ScratchBytes,
                                            .pair = PairPanel<kAmxColumns>,
-                                           .may_run = AmxMayRun};
+                                           .may_run = AmxMayRun,
+                                           .tiles = AmxTiles,
+                                           .tiles_scratch_bytes = kAmxScratchBytes,
+                                           .round = AmxRound};
 
 // Where the target that has AMX cannot use it there is no kernel: on CPUs of that target dot products are slower than
 // f32.

@@ -13,10 +13,29 @@ inline Panels paired(Panels panels) {
   return panels;
 }
 
+// Panels in f32 whose terms a kernel reads in another order: of each term of its own their row, or -1 for zeros. No
+// order: theirs.
+struct OrderedPanels {
+  Panels panels{};
+  std::vector<Dim> order{};
+
+  Panels paired() const {
+    Panels ordered = panels;
+    if (!order.empty()) ordered.rows = static_cast<Dim>(order.size());
+    return ops::paired(ordered);
+  }
+};
+
+inline void order_panel(const float* from, std::span<const Dim> order, Dim width, std::vector<float>& to) {
+  to.assign(order.size() * static_cast<std::size_t>(width), 0.0f);
+  for (std::size_t k = 0; k < order.size(); ++k)
+    if (order[k] >= 0) std::copy_n(from + order[k] * width, width, to.begin() + static_cast<Dim>(k) * width);
+}
+
 // `form`: the same in f32, in these panels, one after the other.
-inline Form bf16_form(std::vector<Panels> all, const Form& form, const GemmBf16Kernels& kernels) {
+inline Form bf16_form(std::vector<OrderedPanels> all, const Form& form, const GemmBf16Kernels& kernels) {
   Dim floats = 0;
-  for (const Panels& panels : all) floats += paired(panels).floats();
+  for (const OrderedPanels& each : all) floats += each.paired().floats();
   const TensorType type{DType::f32, {floats}};
   return {.packing = form.packing + ", bf16",
           .pack =
@@ -25,12 +44,17 @@ inline Form bf16_form(std::vector<Panels> all, const Form& form, const GemmBf16K
                 Tensor packed(type, allocate(type.bytes()));
                 const float* from = wide.values<float>().data();
                 float* to = packed.values<float>().data();
-                for (const Panels& panels : all)
+                std::vector<float> ordered;
+                for (const auto& each : all) {
+                  const Panels& panels = each.panels;
                   for (Dim panel = 0; panel < panels.groups * panels.count(); ++panel) {
-                    pair(from, static_cast<std::size_t>(panels.rows), to);
+                    if (!each.order.empty()) order_panel(from, each.order, panels.width, ordered);
+                    pair(each.order.empty() ? from : ordered.data(),
+                         each.order.empty() ? static_cast<std::size_t>(panels.rows) : each.order.size(), to);
                     from += panels.rows * panels.width;
-                    to += paired(panels).rows * panels.width;
+                    to += each.paired().rows * panels.width;
                   }
+                }
                 return packed;
               },
           .packed = type};

@@ -208,7 +208,7 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
   const Panels panels{1, gemm.n, gemm.k, product.width};
   Step step = gemm_step(node, in, gemm, product, row_bias, context.kernels);
   step.kernel += "_bf16";
-  step.inputs[1] = bf16_form({panels}, step.inputs[1], context.kernels.gemm_bf16);
+  step.inputs[1] = bf16_form({{panels}}, step.inputs[1], context.kernels.gemm_bf16);
   step.nanoseconds = bf16_nanoseconds(static_cast<double>(gemm.m), panels, context.kernels);
   step.tolerance = bf16_tolerance(gemm.k, product.epilogue);
   steps.push_back(std::move(step));

@@ -247,7 +247,7 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
   Step step = matmul_step(node, in, matmul, product, context.kernels);
   const Panels panels{matmul.b_count(), matmul.n, matmul.k, product.width};
   step.kernel += "_bf16";
-  step.inputs[1] = bf16_form({panels}, step.inputs[1], context.kernels.gemm_bf16);
+  step.inputs[1] = bf16_form({{panels}}, step.inputs[1], context.kernels.gemm_bf16);
   // Of each matrix of B.
   const double rows = static_cast<double>(matmul.output.elements()) /
                       static_cast<double>(std::max<Dim>(matmul.n * matmul.b_count(), 1));

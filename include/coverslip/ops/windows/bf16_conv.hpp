@@ -1,43 +1,86 @@
-// Convolution with products in bf16, on the rows that the one in f32 finds.
+// Convolution with products in bf16, as a candidate beside the one in f32.
 #pragma once
-#include "coverslip/ops/bf16.hpp"
+#include "coverslip/ops/windows/bf16_image.hpp"
 #include "coverslip/ops/windows/computed_weights.hpp"
 #include "coverslip/ops/windows/indirect.hpp"
 
 namespace coverslip::inline v0::ops {
 
-// `conv` in f32, but for panels of as many columns as the bf16 kernel reads.
-inline IndirectConv in_bf16(IndirectConv conv, const GemmBf16Kernels& kernels) {
+// As predicted times go: of tiles by all panels, of numbers that are rounded and made, of weights from memory.
+inline double bf16_nanoseconds(const Bf16Conv& conv, double samples, const KernelTable& kernels) {
+  constexpr double kRounded = 8, kMade = 6, kWeights = 15, kTile = 25;
+  const auto groups = static_cast<double>(conv.panels().groups), terms = static_cast<double>(2 * conv.panels().rows);
+  const auto columns = std::ceil(static_cast<double>(conv.panels().columns) / 16) * 16 * groups;
+  const double tiles = samples * conv.tiles(), rows = tiles * static_cast<double>(kBf16Rows);
+  const double product = rows * columns * terms / (kernels.gemm_bf16.speed * multiply_adds_per_nanosecond(kernels)),
+               weights = 2 * columns * terms / kWeights;
+  return 50 + std::max(product, weights) + std::min(product, weights) / 4 +
+         samples * conv.numbers_rounded() / kRounded + rows * columns / kMade + tiles * columns / 16 * kTile;
+}
+
+// A convolution in bf16, in the way that is best on the target.
+struct ConvInBf16 {
+  OrderedPanels panels{};  // as f32 would have them
+  std::string order{};     // of their terms; none: theirs
+  std::size_t scratch_bytes = 0;
+  double nanoseconds = 0;
+  std::function<void(const View& x, const float* weights, const float* bias, const View* init, View& y, const Box&,
+                     std::byte* scratch)>
+      run{};
+};
+
+// `conv`: in f32, of which outputs [N,K,...] in the shape `y` are some or all.
+inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTable& table) {
+  const GemmBf16Kernels& kernels = table.gemm_bf16;
+  conv.panels.width = static_cast<Dim>(kernels.columns);
+  ConvInBf16 made{.panels = {conv.panels}};
+  const auto run = [](const auto& way) {
+    return [way](const View& x, const float* weights, const float* bias, const View* init, View& to, const Box& box,
+                 std::byte* scratch) { way.run(x, weights, bias, init, to, box, scratch); };
+  };
+  if (kernels.tiles != nullptr) {
+    const Bf16Conv image(conv, y, kernels);
+    made.panels.order = image.window().order;
+    made.order = ", " + image.window().name();
+    made.scratch_bytes = image.scratch_bytes();
+    made.nanoseconds = bf16_nanoseconds(image, static_cast<double>(y[0]), table);
+    made.run = run(image);
+    return made;
+  }
   conv.kernel = kernels.run;
   conv.tile_rows = kernels.rows;
   conv.kernel_scratch_bytes = kernels.scratch_bytes(static_cast<std::size_t>(conv.terms()));
+  auto pixels = static_cast<double>(y[0]);
+  for (std::size_t i = 0; i < conv.axes.size(); ++i)
+    pixels *= static_cast<double>(conv.axes[i].steps({0, y[i + 2]}).extent());
+  made.nanoseconds = bf16_nanoseconds(pixels, conv.panels, table) +
+                     pixels * static_cast<double>(conv.pieces() + 2) * kNanosecondsPerPointer;
   conv.panels = paired(conv.panels);
-  return conv;
+  made.scratch_bytes = conv.scratch_bytes();
+  made.run = run(conv);
+  return made;
 }
 
 // `steps`: other candidates of the node, the first of them `wide`; `fill` makes its packed weights.
-inline void add_bf16_conv(std::vector<Step>& steps, const Node& node, IndirectConv wide, const Shape& y,
+inline void add_bf16_conv(std::vector<Step>& steps, const Node& node, const IndirectConv& wide, const Shape& y,
                           const std::function<FillWeights(const Panels&)>& fill, const PlanContext& context) {
   if (!context.bf16 || wide.depthwise || wide.terms() == 0) return;
-  const GemmBf16Kernels& kernels = context.kernels.gemm_bf16;
-  wide.panels.width = static_cast<Dim>(kernels.columns);
-  const IndirectConv conv = in_bf16(wide, kernels);
+  const ConvInBf16 conv = conv_in_bf16(wide, y, context.kernels);
+  const Panels& panels = conv.panels.panels;
   Step step = steps.front();
   step.kernel += "_bf16";
-  step.inputs[1] = bf16_form(
-      {wide.panels}, weights_form("conv, " + to_string(wide.panels), wide.panels.floats(), fill(wide.panels)), kernels);
-  if (node.has(2)) step.inputs[2] = bias_form(wide.panels);
+  step.inputs[1] =
+      bf16_form({conv.panels}, weights_form("conv, " + to_string(panels) + conv.order, panels.floats(), fill(panels)),
+                context.kernels.gemm_bf16);
+  if (node.has(2)) step.inputs[2] = bias_form(panels);
   for (Cut& cut : step.cuts)
-    if (cut.axis == 1) cut.multiple = wide.panels.groups > 1 ? wide.panels.columns : wide.panels.width;
-  step.scratch_bytes = conv.scratch_bytes();
-  const auto pixels = static_cast<double>(y.elements() / std::max<Dim>(y[1], 1));
-  step.nanoseconds = bf16_nanoseconds(pixels, wide.panels, context.kernels) +
-                     pixels * static_cast<double>(conv.pieces() + 2) * kNanosecondsPerPointer;
-  step.tolerance = bf16_tolerance(conv.terms(), conv.epilogue);
+    if (cut.axis == 1) cut.multiple = panels.groups > 1 ? panels.columns : panels.width;
+  step.scratch_bytes = conv.scratch_bytes;
+  step.nanoseconds = conv.nanoseconds;
+  step.tolerance = bf16_tolerance(wide.terms(), wide.epilogue);
   step.run = run_with_packed(
-      [conv](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box, std::byte* scratch) {
-        conv.run(from[0], weights, bias, residual_of(from), to[0], box, scratch);
-      });
+      [run = conv.run](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
+                       std::byte* scratch) { run(from[0], weights, bias, residual_of(from), to[0], box, scratch); });
   steps.push_back(std::move(step));
 }
 

@@ -201,39 +201,42 @@ inline FillWeights conv_transpose_weights(const Node& node, const Types& in, con
 inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, const Types& in, const Shape& y,
                                     const PlanContext& context) {
   if (!context.bf16) return;
-  const GemmBf16Kernels& kernels = context.kernels.gemm_bf16;
-  const auto wide = phases_of(node, in, context.kernels, kernels.columns);
+  const auto wide = phases_of(node, in, context.kernels, context.kernels.gemm_bf16.columns);
   const auto lacks = [](const Phase& phase) { return phase.conv.depthwise || phase.conv.terms() == 0; };
   if (std::ranges::any_of(wide, lacks)) return;
-  std::vector<Phase> phases = wide;
-  std::vector<Panels> panels;
+  struct Part {
+    ConvInBf16 conv;
+    Dim weights;  // where its panels begin among the packed floats
+  };
+  std::vector<Part> parts;
+  std::vector<OrderedPanels> panels;
   Step step = steps.front();
   step.kernel += "_bf16";
-  const double pixels = static_cast<double>(y.elements() / std::max<Dim>(y[1], 1)) / static_cast<double>(wide.size());
   step.nanoseconds = 0;
   step.scratch_bytes = 0;
+  std::string name = packing_of(wide);
   Dim terms = 0, floats = 0;
-  for (Phase& phase : phases) {
-    panels.push_back(phase.conv.panels);
+  for (const Phase& phase : wide) {
+    const ConvInBf16& conv = parts.emplace_back(conv_in_bf16(phase.conv, y, context.kernels), floats).conv;
+    panels.push_back(conv.panels);
+    name += conv.order;
     terms = std::max(terms, phase.conv.terms());
-    step.nanoseconds += bf16_nanoseconds(pixels, phase.conv.panels, context.kernels) +
-                        pixels * static_cast<double>(phase.conv.pieces() + 2) * kNanosecondsPerPointer;
-    phase.conv = in_bf16(phase.conv, kernels);
-    phase.weights = floats;
-    floats += phase.conv.panels.floats();
-    step.scratch_bytes = std::max(step.scratch_bytes, phase.conv.scratch_bytes());
+    floats += conv.panels.paired().floats();
+    step.nanoseconds += conv.nanoseconds;
+    step.scratch_bytes = std::max(step.scratch_bytes, conv.scratch_bytes);
   }
   const Dim all = wide.back().weights + wide.back().conv.panels.floats();
   step.inputs[1] =
-      bf16_form(panels, weights_form(packing_of(wide), all, conv_transpose_weights(node, in, wide)), kernels);
-  if (node.has(2)) step.inputs[2] = bias_form(panels.front());
+      bf16_form(panels, weights_form(name, all, conv_transpose_weights(node, in, wide)), context.kernels.gemm_bf16);
+  const Panels& first = wide.front().conv.panels;
+  if (node.has(2)) step.inputs[2] = bias_form(first);
   for (Cut& cut : step.cuts)
-    if (cut.axis == 1) cut.multiple = panels[0].groups > 1 ? panels[0].columns : panels[0].width;
-  step.tolerance = bf16_tolerance(terms, phases.front().conv.epilogue);
+    if (cut.axis == 1) cut.multiple = first.groups > 1 ? first.columns : first.width;
+  step.tolerance = bf16_tolerance(terms, wide.front().conv.epilogue);
   step.run = run_with_packed(
-      [phases](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box, std::byte* memory) {
-        for (const Phase& phase : phases)
-          phase.conv.run(from[0], weights + phase.weights, bias, nullptr, to[0], box, memory);
+      [parts](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box, std::byte* memory) {
+        for (const Part& part : parts)
+          part.conv.run(from[0], weights + part.weights, bias, nullptr, to[0], box, memory);
       });
   steps.push_back(std::move(step));
 }

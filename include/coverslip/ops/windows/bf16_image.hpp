@@ -1,0 +1,406 @@
+// Convolution in bf16 of boxes: what a band of outputs reads is rounded into an image, which tiles of outputs read.
+#pragma once
+#include "coverslip/ops/windows/bf16_window.hpp"
+
+namespace coverslip::inline v0::ops {
+
+// Channels-last input and output. What is infinite or no number may spread to outputs nearby.
+class Bf16Conv {
+ public:
+  // `conv`: in f32, but for panels of as many columns as the kernel's; y: the shape of all outputs.
+  Bf16Conv(const IndirectConv& conv, const Shape& y, const GemmBf16Kernels& kernels)
+      : window_(conv), panels_(conv.panels), channels_(conv.channels), kernels_(kernels), epilogue_(conv.epilogue) {
+    panels_.rows = static_cast<Dim>(window_.order.size()) / 2;
+    const std::size_t last = conv.axes.size() - 1;
+    for (std::size_t i = 0; i <= last; ++i) {
+      const Dim outputs = conv.axes[i].steps({0, y[i + 2]}).extent();
+      axes_.push_back(i < last ? Axis::in_planes(conv.axes[i], outputs) : Axis::in_rows(conv.axes[i], outputs));
+    }
+    choose_blocks();
+  }
+
+  const Panels& panels() const { return panels_; }
+  const Bf16Window& window() const { return window_; }
+  std::size_t scratch_bytes() const {
+    return aligned(kernels_.tiles_scratch_bytes) + aligned(image_bytes(block_) + slack()) +
+           window_.pieces.size() * sizeof(std::size_t) + pointers(block_) * sizeof(void*);
+  }
+  // Of one sample.
+  double numbers_rounded() const {
+    double n = static_cast<double>(channels_);
+    for (const Axis& axis : axes_)
+      n *= static_cast<double>((axis.outputs * axis.stride + axis.span) * static_cast<Dim>(axis.residues.size()));
+    return n;
+  }
+  double tiles() const {
+    const Axis& last = axes_.back();
+    double n = static_cast<double>(std::max(pitch(last.outputs), Dim{16}));
+    for (std::size_t i = 0; i + 1 < axes_.size(); ++i) n *= static_cast<double>(axes_[i].outputs);
+    return std::ceil(n / kRows);
+  }
+
+  // `weights` and `bias` are packed; bias and init may be null.
+  void run(const View& x, const float* weights, const float* bias, const View* init, View& y, const Box& box,
+           std::byte* scratch) const {
+    if (box.shape().elements() == 0) return;
+    Job job(*this, x, weights, bias, init, y, box, scratch);
+    Box all(axes_.size(), Range{}), heads = all;  // in steps; heads: blocks along all axes but the first
+    for (std::size_t i = 0; i < axes_.size(); ++i) {
+      all[i] = axes_[i].taps.steps(box[i + 2]);
+      if (all[i].extent() <= 0) return;
+      heads[i] = {0, i == 0 ? 1 : (all[i].extent() + block_[i] - 1) / block_[i]};
+    }
+    for (Dim sample = box[0].begin; sample < box[0].end; ++sample)
+      for_each(heads, [&](const Index& head) {
+        Box block = all;
+        for (std::size_t i = 1; i < axes_.size(); ++i) {
+          block[i].begin += head[i] * block_[i];
+          block[i].end = std::min(block[i].begin + block_[i], all[i].end);
+        }
+        for (Dim j = all[0].begin; j < all[0].end; j += block_[0]) {
+          block[0] = {j, std::min(j + block_[0], all[0].end)};
+          job.add(sample, block, all[0]);
+        }
+      });
+  }
+
+ private:
+  static constexpr Dim kRows = static_cast<Dim>(kBf16Rows);
+  using Block = std::vector<Dim>;  // of outputs along each axis
+
+  // Inputs along an axis: place q of plane p is input q * every + residues[p]. Output j reads, in tap t, place
+  // j * stride + places[t] of plane planes[t].
+  struct Axis {
+    AxisTaps taps{};
+    Dim outputs = 0, every = 1, stride = 1;
+    std::vector<Dim> residues{}, planes{}, places{};
+    Dim low = 0, span = 0;  // of the places
+
+    Dim extent(Dim n) const { return (n - 1) * stride + span + 1; }  // places of a plane, for n outputs
+
+    // As many planes as the stride, or fewer, so that the next output is the next place.
+    static Axis in_planes(const AxisTaps& taps, Dim outputs) {
+      Axis axis{.taps = taps, .outputs = outputs, .every = taps.stride};
+      for (const Dim at : taps.at) {
+        const Dim residue = (at % taps.stride + taps.stride) % taps.stride;
+        const auto found = std::ranges::find(axis.residues, residue);
+        axis.planes.push_back(found - axis.residues.begin());
+        if (found == axis.residues.end()) axis.residues.push_back(residue);
+        axis.places.push_back((at - residue) / taps.stride);
+      }
+      axis.bound();
+      return axis;
+    }
+    // One plane, so that taps lie side by side; of one tap alone, only what it reads.
+    static Axis in_rows(const AxisTaps& taps, Dim outputs) {
+      if (taps.at.size() == 1) return in_planes(taps, outputs);
+      Axis axis{.taps = taps, .outputs = outputs, .stride = taps.stride, .residues = {0}};
+      axis.places = taps.at;
+      axis.planes.resize(taps.at.size());
+      axis.bound();
+      return axis;
+    }
+    void bound() {
+      const auto [least, most] = std::ranges::minmax(places);
+      low = least;
+      span = most - least;
+    }
+    // The inputs that outputs j depend on.
+    Range needed(const Range& j) const {
+      const auto [least, most] = std::ranges::minmax(taps.at);
+      return {std::max<Dim>(j.begin * taps.stride + least, 0),
+              std::min((j.end - 1) * taps.stride + most + 1, taps.inputs)};
+    }
+  };
+
+  // In outputs: from a line of places to the next.
+  Dim pitch(Dim n) const { return (axes_.back().extent(n) + axes_.back().stride - 1) / axes_.back().stride; }
+  Dim planes() const {
+    Dim n = 1;
+    for (const Axis& axis : axes_) n *= static_cast<Dim>(axis.residues.size());
+    return n;
+  }
+  Dim lines(const Block& block) const {  // of a plane
+    Dim n = 1;
+    for (std::size_t i = 0; i + 1 < axes_.size(); ++i) n *= axes_[i].extent(block[i]);
+    return n;
+  }
+  Dim line_bytes(const Block& block) const { return pitch(block.back()) * axes_.back().stride * channels_ * 2; }
+  std::size_t image_bytes(const Block& block) const {
+    return static_cast<std::size_t>(planes() * lines(block) * line_bytes(block));
+  }
+  // The last tile reads over the end, and so does the last piece of a short run.
+  std::size_t slack() const {
+    return static_cast<std::size_t>(kRows * axes_.back().stride * channels_ * 2) + 2 * kBf16Terms;
+  }
+  Dim most_tiles(const Block& block) const { return lines(block) * pitch(block.back()) / kRows + 1; }
+  std::size_t pointers(const Block& block) const {
+    return static_cast<std::size_t>(most_tiles(block) * (1 + 2 * kRows));
+  }
+
+  // An image lies in the L2 cache beside a panel of weights. Of windows of one tap, which read nothing twice, it is
+  // smaller, unless weights come from afar for each.
+  void choose_blocks() {
+    constexpr std::size_t kMost = 1 << 20, kSmall = 256 << 10;
+    constexpr Dim kLeast = 16, kFewWeights = 128 << 10;
+    const bool small =
+        window_.order.size() <= static_cast<std::size_t>(channels_ + 31) && panels_.floats() <= kFewWeights;
+    const std::size_t bytes = small ? kSmall : kMost;
+    const auto fits = [&](const Block& block) {
+      return image_bytes(block) + pointers(block) * sizeof(void*) / 2 <= bytes;
+    };
+    for (const Axis& axis : axes_) block_.push_back(std::max<Dim>(axis.outputs, 1));
+    const Dim all = block_[0];
+    block_[0] = 1;
+    for (std::size_t i = 1; i < axes_.size(); ++i)
+      while (!fits(block_) && block_[i] > kLeast) block_[i] = (block_[i] + 1) / 2;
+    Block next = block_;
+    for (; block_[0] < all; block_ = next) {
+      next[0] = std::min(2 * block_[0], all);
+      if (!fits(next)) break;
+    }
+    for (Dim step = block_[0] / 2; step > 0; step /= 2) {
+      next[0] = std::min(block_[0] + step, all);
+      if (fits(next)) block_ = next;
+    }
+    const Dim count = (all + block_[0] - 1) / block_[0];
+    block_[0] = (all + count - 1) / count;
+  }
+
+  class Job {
+   public:
+    Job(const Bf16Conv& conv, const View& x, const float* weights, const float* bias, const View* init, View& y,
+        const Box& box, std::byte* scratch)
+        : conv_(conv), x_(x), init_(init), y_(y), weights_(weights), bias_(bias), outputs_(box[1]) {
+      const Dim inputs = conv.channels_ / conv.panels_.groups, columns = conv.panels_.columns;
+      channels_ = {box[1].begin / columns * inputs, ((box[1].end - 1) / columns + 1) * inputs};
+      kernel_scratch_ = scratch;
+      image_ = scratch + aligned(conv.kernels_.tiles_scratch_bytes);
+      pieces_ = reinterpret_cast<std::size_t*>(image_ + aligned(conv.image_bytes(conv.block_) + conv.slack()));
+      const Dim rows = conv.most_tiles(conv.block_) * kRows;
+      c_ = reinterpret_cast<std::byte**>(pieces_ + conv.window_.pieces.size());
+      inits_ = const_cast<const std::byte**>(c_) + rows;
+      a_ = inits_ + rows;
+      place_bytes_ = channels_.extent() * 2;
+      line_places_ = conv.pitch(conv.block_.back()) * conv.axes_.back().stride;
+      slot_bytes_ = line_places_ * place_bytes_;
+      for (std::size_t i = 1; i < last(); ++i) slot_bytes_ *= extent(i);
+      plane_bytes_ = last() > 0 ? slot_bytes_ * extent(0) : slot_bytes_;
+      ring_ = last() > 0 && conv.block_[0] == 1;
+      std::memset(image_ + conv.planes() * plane_bytes_, 0, conv.slack());
+    }
+
+    // The outputs of a block, after those of the one before it along the first axis; `all`: of that axis.
+    void add(Dim sample, const Box& block, const Range& all) {
+      const Axis& first = conv_.axes_[0];
+      begin_ = block[0].begin * first.stride + first.low;
+      Range missing{begin_, begin_ + (last() > 0 ? first.extent(block[0].extent()) : 1)};
+      if (last() > 0 && block[0].begin > all.begin) {
+        if (!ring_) keep();
+        missing.begin += first.span;
+      }
+      fill(sample, block, all, missing);
+      find_pieces();
+      const Dim tiles = find_tiles(sample, block);
+      multiply(static_cast<std::size_t>(tiles));
+    }
+
+   private:
+    std::size_t last() const { return conv_.axes_.size() - 1; }
+    Dim extent(std::size_t axis) const { return conv_.axes_[axis].extent(conv_.block_[axis]); }
+    // Where places along the first axis lie in a plane: blocks of one output share a ring.
+    Dim slot(Dim place) const {
+      if (!ring_) return place - begin_;
+      const Dim n = extent(0);
+      return (place % n + n) % n;
+    }
+
+    // What the block before has read too: it had the outputs before these, as many as a block has.
+    void keep() {
+      const Dim span = conv_.axes_[0].span;
+      for (Dim plane = 0; span > 0 && plane < conv_.planes(); ++plane) {
+        std::byte* to = image_ + plane * plane_bytes_;
+        std::memmove(to, to + conv_.block_[0] * slot_bytes_, static_cast<std::size_t>(span * slot_bytes_));
+      }
+    }
+
+    void fill(Dim sample, const Box& block, const Range& all, const Range& missing) {
+      Box planes(last(), Range{}), places = planes;
+      for (std::size_t i = 0; i < last(); ++i) {
+        planes[i].end = static_cast<Dim>(conv_.axes_[i].residues.size());
+        places[i] = i == 0 ? missing : Range{0, extent(i)};
+      }
+      Dim number = 0;
+      for_each(planes, [&](const Index& plane) {
+        std::byte* const at = image_ + number++ * plane_bytes_;
+        for_each(places, [&](const Index& place) {
+          Index from{sample, channels_.begin};
+          bool inside = true;
+          Dim line = 0;
+          for (std::size_t i = 0; i < last(); ++i) {
+            const Axis& axis = conv_.axes_[i];
+            const Dim q = i == 0 ? place[0] : block[i].begin * axis.stride + axis.low + place[i];
+            const Range needed = axis.needed(i == 0 ? all : block[i]);
+            const Dim input = q * axis.every + axis.residues[static_cast<std::size_t>(plane[i])];
+            inside = inside && input >= needed.begin && input < needed.end;
+            from.push_back(input);
+            line = line * extent(i) + (i == 0 ? slot(q) : place[i]);
+          }
+          fill_line(from, inside, block[last()], at + line * line_places_ * place_bytes_);
+        });
+        // The last piece of a short run may read on.
+        if (last() == 0 || ring_) return;
+        const Dim end = slot(missing.end) * slot_bytes_;
+        std::memset(at + end, 0, static_cast<std::size_t>(std::min<Dim>(plane_bytes_ - end, 2 * kBf16Terms)));
+      });
+    }
+
+    void fill_line(Index from, bool inside, const Range& j, std::byte* to) const {
+      const Axis& axis = conv_.axes_[last()];
+      const Range needed = axis.needed(j);
+      const Dim residue = axis.residues[0], begin = j.begin * axis.stride + axis.low;
+      const auto places_before = [&](Dim input) {  // places of inputs before this one
+        return std::clamp<Dim>((input - residue + axis.every - 1) / axis.every - begin, 0, line_places_);
+      };
+      Range held{0, 0};
+      if (inside && needed.begin < needed.end) held = {places_before(needed.begin), places_before(needed.end)};
+      std::memset(to, 0, static_cast<std::size_t>(held.begin * place_bytes_));
+      std::memset(to + held.end * place_bytes_, 0, static_cast<std::size_t>((line_places_ - held.end) * place_bytes_));
+      if (held.extent() <= 0) return;
+      from.push_back((begin + held.begin) * axis.every + residue);
+      const auto size = static_cast<Dim>(size_of(x_.dtype()));
+      conv_.kernels_.round({.x = x_.at(from),
+                            .x_bf16 = x_.dtype() == DType::bf16,
+                            .to = to + held.begin * place_bytes_,
+                            .rows = static_cast<std::size_t>(held.extent()),
+                            .n = static_cast<std::size_t>(channels_.extent()),
+                            .x_step = x_.strides()[last() + 2] * axis.every * size,
+                            .to_step = place_bytes_});
+    }
+
+    void find_pieces() {
+      const Axis& along = conv_.axes_[last()];
+      std::size_t* to = pieces_;
+      for (const Bf16Window::Piece& piece : conv_.window_.pieces) {
+        const auto run_tap = static_cast<std::size_t>(conv_.window_.runs[static_cast<std::size_t>(piece.run)][0]);
+        Dim line = 0, lines = 1, plane = 0, planes = 1, rest = piece.outer;
+        for (std::size_t i = last(); i-- > 0;) {
+          const Axis& axis = conv_.axes_[i];
+          const auto count = static_cast<Dim>(axis.taps.at.size());
+          const auto tap = static_cast<std::size_t>(rest % count);
+          rest /= count;
+          const Dim place = axis.places[tap] - axis.low;
+          line += lines * (i == 0 ? slot(begin_ + place) : place);
+          lines *= extent(i);
+          plane += planes * axis.planes[tap];
+          planes *= static_cast<Dim>(axis.residues.size());
+        }
+        *to++ = static_cast<std::size_t>(plane * plane_bytes_ + 2 * piece.first +
+                                         (line * line_places_ + along.places[run_tap] - along.low) * place_bytes_);
+      }
+    }
+
+    // Tiles begin at an output, and may reach over the end of a line into the next.
+    Dim find_tiles(Dim sample, const Box& block) {
+      const Axis& along = conv_.axes_[last()];
+      const Dim pitch = line_places_ / along.stride, n = block[last()].extent();
+      const Dim tile_step = along.stride * place_bytes_;
+      Box lines = block;
+      lines[last()] = {block[last()].begin, block[last()].begin + 1};
+      Dim tiles = 0, covered = 0;  // outputs before this one, in pitches, lie in a tile
+      for_each(lines, [&](const Index& j) {
+        Dim line = 0;
+        Index at{sample, y_.origin()[1]};
+        for (std::size_t i = 0; i <= last(); ++i) {
+          const AxisTaps& taps = conv_.axes_[i].taps;
+          if (i < last() && !(i == 0 && ring_)) line = line * extent(i) + j[i] - block[i].begin;
+          at.push_back(taps.first + j[i] * taps.step);
+        }
+        const Dim step = along.taps.step * y_.strides()[last() + 2] * static_cast<Dim>(size_of(y_.dtype()));
+        std::byte* c = y_.at(at);
+        const std::byte* init = nullptr;
+        Dim init_step = 0;
+        if (init_ != nullptr) {
+          const auto size = static_cast<Dim>(size_of(init_->dtype()));
+          at[1] = outputs_.begin;
+          // The kernel adds what c_offset says, which counts from the output's origin.
+          init = init_->at(at) - (outputs_.begin - y_.origin()[1]) * size;
+          init_step = along.taps.step * init_->strides()[last() + 2] * size;
+        }
+        const Dim begin = line * pitch;
+        for (Dim i = 0; i < n;) {
+          if (begin + i >= covered) {
+            covered = begin + i + kRows;
+            a_[tiles] = image_ + (begin + i) * tile_step;
+            std::fill_n(c_ + tiles++ * kRows, kRows, nullptr);
+          }
+          Dim row = tiles * kRows - (covered - begin - i);
+          for (const Dim end = std::min(n, covered - begin); i < end; ++i, ++row, c += step) {
+            c_[row] = c;
+            if (init == nullptr) continue;
+            inits_[row] = init;
+            init += init_step;
+          }
+        }
+      });
+      return tiles;
+    }
+
+    void multiply(std::size_t tiles) const {
+      const Panels& panels = conv_.panels_;
+      TilesBf16 work{.a = a_,
+                     .a_offset = 0,
+                     .a_step = static_cast<std::size_t>(conv_.axes_[last()].stride * place_bytes_),
+                     .pieces = pieces_,
+                     .steps = conv_.window_.pieces.size(),
+                     .tiles = tiles,
+                     .columns = 0,
+                     .b = nullptr,
+                     .bias = nullptr,
+                     .init = init_ != nullptr ? inits_ : nullptr,
+                     .c = c_,
+                     .c_offset = 0,
+                     .init_bf16 = init_ != nullptr && init_->dtype() == DType::bf16,
+                     .c_bf16 = y_.dtype() == DType::bf16,
+                     .epilogue = conv_.epilogue_,
+                     .scratch = kernel_scratch_};
+      for (Dim k = outputs_.begin; k < outputs_.end;) {
+        const Dim group = k / panels.columns, first = group * panels.columns;
+        const Dim end = std::min(outputs_.end, first + panels.columns);
+        const Dim channel = group * (conv_.channels_ / panels.groups);
+        work.a_offset = static_cast<std::size_t>(2 * (channel - channels_.begin));
+        work.c_offset = static_cast<std::size_t>(k - y_.origin()[1]);
+        work.columns = static_cast<std::size_t>(end - k);
+        work.b = weights_ + group * panels.group_floats() + (k - first) * panels.rows;
+        if (bias_ != nullptr) work.bias = bias_ + group * panels.padded() + (k - first);
+        conv_.kernels_.tiles(work);
+        k = end;
+      }
+    }
+
+    const Bf16Conv& conv_;
+    const View& x_;
+    const View* init_;
+    View& y_;
+    const float *weights_, *bias_;
+    Range outputs_, channels_;
+    std::byte *kernel_scratch_ = nullptr, *image_ = nullptr;
+    std::size_t* pieces_ = nullptr;
+    std::byte** c_ = nullptr;
+    const std::byte **inits_ = nullptr, **a_ = nullptr;
+    // An image: planes of slots, one for each place along the first axis, of lines of places.
+    Dim place_bytes_ = 0, line_places_ = 0, slot_bytes_ = 0, plane_bytes_ = 0;
+    bool ring_ = false;
+    Dim begin_ = 0;  // the first place of the block along the first axis
+  };
+
+  Bf16Window window_;
+  Panels panels_;
+  Dim channels_ = 0;
+  GemmBf16Kernels kernels_;
+  Epilogue epilogue_;
+  std::vector<Axis> axes_{};
+  Block block_{};
+};
+
+}  // namespace coverslip::inline v0::ops
