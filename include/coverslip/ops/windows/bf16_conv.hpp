@@ -10,7 +10,8 @@ namespace coverslip::inline v0::ops {
 inline double bf16_nanoseconds(const Bf16Conv& conv, double samples, const KernelTable& kernels) {
   constexpr double kRounded = 8, kMade = 6, kWeights = 15, kTile = 25;
   const auto groups = static_cast<double>(conv.panels().groups), terms = static_cast<double>(2 * conv.panels().rows);
-  const auto columns = std::ceil(static_cast<double>(conv.panels().columns) / 16) * 16 * groups;
+  const auto columns =
+      std::ceil(static_cast<double>(conv.panels().columns) / 16) * 16 * groups * static_cast<double>(conv.parts());
   const double tiles = samples * conv.tiles(), rows = tiles * static_cast<double>(kBf16Rows);
   const double product = rows * columns * terms / (kernels.gemm_bf16.speed * multiply_adds_per_nanosecond(kernels)),
                weights = 2 * columns * terms / kWeights;
@@ -29,8 +30,10 @@ struct ConvInBf16 {
       run{};
 };
 
-// `conv`: in f32, of which outputs [N,K,...] in the shape `y` are some or all.
-inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTable& table) {
+// `conv`: in f32, of which outputs [N,K,...] in the shape `y` are some or all. `others`: see Bf16Conv, which there is
+// where the kernels have tiles.
+inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTable& table,
+                               std::span<const IndirectConv> others = {}) {
   const GemmBf16Kernels& kernels = table.gemm_bf16;
   conv.panels.width = static_cast<Dim>(kernels.columns);
   ConvInBf16 made{.panels = {conv.panels}};
@@ -39,7 +42,7 @@ inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTa
                  std::byte* scratch) { way.run(x, weights, bias, init, to, box, scratch); };
   };
   if (kernels.tiles != nullptr) {
-    const Bf16Conv image(conv, y, kernels);
+    const Bf16Conv image(conv, y, kernels, others);
     made.panels.order = image.window().order;
     made.order = ", " + image.window().name();
     made.scratch_bytes = image.scratch_bytes();

@@ -7,18 +7,28 @@ namespace coverslip::inline v0::ops {
 // Channels-last input and output. What is infinite or no number may spread to outputs nearby.
 class Bf16Conv {
  public:
-  // `conv`: in f32, but for panels of as many columns as the kernel's; y: the shape of all outputs.
-  Bf16Conv(const IndirectConv& conv, const Shape& y, const GemmBf16Kernels& kernels)
+  // `conv`: in f32, but for panels of as many columns as the kernel's; y: the shape of all outputs. `others` differ from
+  // it in weights and in where outputs lie alone, and their weights follow.
+  Bf16Conv(const IndirectConv& conv, const Shape& y, const GemmBf16Kernels& kernels,
+           std::span<const IndirectConv> others = {})
       : window_(conv), panels_(conv.panels), channels_(conv.channels), kernels_(kernels), epilogue_(conv.epilogue) {
     panels_.rows = static_cast<Dim>(window_.order.size()) / 2;
     const std::size_t last = conv.axes.size() - 1;
     for (std::size_t i = 0; i <= last; ++i) {
-      const Dim outputs = conv.axes[i].steps({0, y[i + 2]}).extent();
+      Dim outputs = conv.axes[i].steps({0, y[i + 2]}).extent();
+      for (const IndirectConv& other : others) outputs = std::max(outputs, other.axes[i].steps({0, y[i + 2]}).extent());
       axes_.push_back(i < last ? Axis::in_planes(conv.axes[i], outputs) : Axis::in_rows(conv.axes[i], outputs));
     }
+    const auto add_part = [&](const IndirectConv& part) {
+      Index& firsts = firsts_.emplace_back();
+      for (const AxisTaps& axis : part.axes) firsts.push_back(axis.first);
+    };
+    add_part(conv);
+    for (const IndirectConv& other : others) add_part(other);
     choose_blocks();
   }
 
+  Dim parts() const { return static_cast<Dim>(firsts_.size()); }
   const Panels& panels() const { return panels_; }
   const Bf16Window& window() const { return window_; }
   std::size_t scratch_bytes() const {
@@ -46,7 +56,11 @@ class Bf16Conv {
     Job job(*this, x, weights, bias, init, y, box, scratch);
     Box all(axes_.size(), Range{}), heads = all;  // in steps; heads: blocks along all axes but the first
     for (std::size_t i = 0; i < axes_.size(); ++i) {
-      all[i] = axes_[i].taps.steps(box[i + 2]);
+      all[i] = steps(i, 0, box[i + 2]);
+      for (std::size_t part = 1; part < firsts_.size(); ++part) {
+        const Range more = steps(i, part, box[i + 2]);
+        all[i] = {std::min(all[i].begin, more.begin), std::max(all[i].end, more.end)};
+      }
       if (all[i].extent() <= 0) return;
       heads[i] = {0, i == 0 ? 1 : (all[i].extent() + block_[i] - 1) / block_[i]};
     }
@@ -113,6 +127,12 @@ class Bf16Conv {
     }
   };
 
+  // Of the outputs in a range, those of a part.
+  Range steps(std::size_t axis, std::size_t part, const Range& outputs) const {
+    AxisTaps taps = axes_[axis].taps;
+    taps.first = firsts_[part][axis];
+    return taps.steps(outputs);
+  }
   // In outputs: from a line of places to the next.
   Dim pitch(Dim n) const { return (axes_.back().extent(n) + axes_.back().stride - 1) / axes_.back().stride; }
   Dim planes() const {
@@ -139,15 +159,17 @@ class Bf16Conv {
   }
 
   // An image lies in the L2 cache beside a panel of weights. Of windows of one tap, which read nothing twice, it is
-  // smaller, unless weights come from afar for each.
+  // smaller, unless weights come from afar for each; and what all parts make of it lies there too.
   void choose_blocks() {
     constexpr std::size_t kMost = 1 << 20, kSmall = 256 << 10;
     constexpr Dim kLeast = 16, kFewWeights = 128 << 10;
     const bool small =
         window_.order.size() <= static_cast<std::size_t>(channels_ + 31) && panels_.floats() <= kFewWeights;
     const std::size_t bytes = small ? kSmall : kMost;
+    const auto made = static_cast<std::size_t>(parts() * panels_.groups * panels_.columns) * sizeof(float);
     const auto fits = [&](const Block& block) {
-      return image_bytes(block) + pointers(block) * sizeof(void*) / 2 <= bytes;
+      return image_bytes(block) + pointers(block) * sizeof(void*) / 2 <= bytes &&
+             (!small || parts() == 1 || static_cast<std::size_t>(lines(block) * pitch(block.back())) * made <= kMost);
     };
     for (const Axis& axis : axes_) block_.push_back(std::max<Dim>(axis.outputs, 1));
     const Dim all = block_[0];
@@ -171,7 +193,7 @@ class Bf16Conv {
    public:
     Job(const Bf16Conv& conv, const View& x, const float* weights, const float* bias, const View* init, View& y,
         const Box& box, std::byte* scratch)
-        : conv_(conv), x_(x), init_(init), y_(y), weights_(weights), bias_(bias), outputs_(box[1]) {
+        : conv_(conv), x_(x), init_(init), y_(y), weights_(weights), bias_(bias), box_(box), outputs_(box[1]) {
       const Dim inputs = conv.channels_ / conv.panels_.groups, columns = conv.panels_.columns;
       channels_ = {box[1].begin / columns * inputs, ((box[1].end - 1) / columns + 1) * inputs};
       kernel_scratch_ = scratch;
@@ -201,8 +223,15 @@ class Bf16Conv {
       }
       fill(sample, block, all, missing);
       find_pieces();
-      const Dim tiles = find_tiles(sample, block);
-      multiply(static_cast<std::size_t>(tiles));
+      for (std::size_t part = 0; part < conv_.firsts_.size(); ++part) {
+        Box mine = block;
+        for (std::size_t i = 0; i <= last(); ++i) {
+          const Range steps = conv_.steps(i, part, box_[i + 2]);
+          mine[i] = {std::max(block[i].begin, steps.begin), std::min(block[i].end, steps.end)};
+          if (mine[i].extent() <= 0) mine[0].end = mine[0].begin;
+        }
+        if (mine[0].extent() > 0) multiply(part, static_cast<std::size_t>(find_tiles(sample, block, mine, part)));
+      }
     }
 
    private:
@@ -300,13 +329,14 @@ class Bf16Conv {
       }
     }
 
-    // Tiles begin at an output, and may reach over the end of a line into the next.
-    Dim find_tiles(Dim sample, const Box& block) {
+    // Tiles begin at an output, and may reach over the end of a line into the next. `mine`: of a block, the steps of
+    // the part.
+    Dim find_tiles(Dim sample, const Box& block, const Box& mine, std::size_t part) {
       const Axis& along = conv_.axes_[last()];
-      const Dim pitch = line_places_ / along.stride, n = block[last()].extent();
+      const Dim pitch = line_places_ / along.stride, n = mine[last()].extent();
       const Dim tile_step = along.stride * place_bytes_;
-      Box lines = block;
-      lines[last()] = {block[last()].begin, block[last()].begin + 1};
+      Box lines = mine;
+      lines[last()].end = lines[last()].begin + 1;
       Dim tiles = 0, covered = 0;  // outputs before this one, in pitches, lie in a tile
       for_each(lines, [&](const Index& j) {
         Dim line = 0;
@@ -314,7 +344,7 @@ class Bf16Conv {
         for (std::size_t i = 0; i <= last(); ++i) {
           const AxisTaps& taps = conv_.axes_[i].taps;
           if (i < last() && !(i == 0 && ring_)) line = line * extent(i) + j[i] - block[i].begin;
-          at.push_back(taps.first + j[i] * taps.step);
+          at.push_back(conv_.firsts_[part][i] + j[i] * taps.step);
         }
         const Dim step = along.taps.step * y_.strides()[last() + 2] * static_cast<Dim>(size_of(y_.dtype()));
         std::byte* c = y_.at(at);
@@ -327,7 +357,7 @@ class Bf16Conv {
           init = init_->at(at) - (outputs_.begin - y_.origin()[1]) * size;
           init_step = along.taps.step * init_->strides()[last() + 2] * size;
         }
-        const Dim begin = line * pitch;
+        const Dim begin = line * pitch + mine[last()].begin - block[last()].begin;
         for (Dim i = 0; i < n;) {
           if (begin + i >= covered) {
             covered = begin + i + kRows;
@@ -346,7 +376,7 @@ class Bf16Conv {
       return tiles;
     }
 
-    void multiply(std::size_t tiles) const {
+    void multiply(std::size_t part, std::size_t tiles) const {
       const Panels& panels = conv_.panels_;
       TilesBf16 work{.a = a_,
                      .a_offset = 0,
@@ -371,7 +401,8 @@ class Bf16Conv {
         work.a_offset = static_cast<std::size_t>(2 * (channel - channels_.begin));
         work.c_offset = static_cast<std::size_t>(k - y_.origin()[1]);
         work.columns = static_cast<std::size_t>(end - k);
-        work.b = weights_ + group * panels.group_floats() + (k - first) * panels.rows;
+        work.b = weights_ + static_cast<Dim>(part) * panels.floats() + group * panels.group_floats() +
+                 (k - first) * panels.rows;
         if (bias_ != nullptr) work.bias = bias_ + group * panels.padded() + (k - first);
         conv_.kernels_.tiles(work);
         k = end;
@@ -383,6 +414,7 @@ class Bf16Conv {
     const View* init_;
     View& y_;
     const float *weights_, *bias_;
+    const Box& box_;
     Range outputs_, channels_;
     std::byte *kernel_scratch_ = nullptr, *image_ = nullptr;
     std::size_t* pieces_ = nullptr;
@@ -400,6 +432,7 @@ class Bf16Conv {
   GemmBf16Kernels kernels_;
   Epilogue epilogue_;
   std::vector<Axis> axes_{};
+  std::vector<Index> firsts_{};  // of each part, the first output along each axis
   Block block_{};
 };
 

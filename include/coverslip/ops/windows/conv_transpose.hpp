@@ -197,11 +197,29 @@ inline FillWeights conv_transpose_weights(const Node& node, const Types& in, con
   };
 }
 
+// Whether outputs j of both read the same inputs.
+inline bool same_inputs(const Phase& a, const Phase& b) {
+  return std::ranges::equal(a.conv.axes, b.conv.axes, {}, &AxisTaps::at, &AxisTaps::at);
+}
+
+// Those with the same inputs one after the other.
+inline void bring_together(std::vector<Phase>& phases) {
+  for (auto first = phases.begin(); first != phases.end();)
+    first = std::stable_partition(first, phases.end(),
+                                  [like = *first](const Phase& phase) { return same_inputs(like, phase); });
+  Dim weights = 0;
+  for (Phase& phase : phases) {
+    phase.weights = weights;
+    weights += phase.conv.panels.floats();
+  }
+}
+
 // `steps`: the candidate in f32.
 inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, const Types& in, const Shape& y,
                                     const PlanContext& context) {
   if (!context.bf16) return;
-  const auto wide = phases_of(node, in, context.kernels, context.kernels.gemm_bf16.columns);
+  auto wide = phases_of(node, in, context.kernels, context.kernels.gemm_bf16.columns);
+  if (context.kernels.gemm_bf16.tiles != nullptr) bring_together(wide);
   const auto lacks = [](const Phase& phase) { return phase.conv.depthwise || phase.conv.terms() == 0; };
   if (std::ranges::any_of(wide, lacks)) return;
   struct Part {
@@ -216,12 +234,18 @@ inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, 
   step.scratch_bytes = 0;
   std::string name = packing_of(wide);
   Dim terms = 0, floats = 0;
-  for (const Phase& phase : wide) {
-    const ConvInBf16& conv = parts.emplace_back(conv_in_bf16(phase.conv, y, context.kernels), floats).conv;
-    panels.push_back(conv.panels);
+  for (std::size_t first = 0, end = 0; first < wide.size(); first = end) {
+    std::vector<IndirectConv> others;
+    for (end = first + 1; context.kernels.gemm_bf16.tiles != nullptr && end < wide.size(); ++end) {
+      if (!same_inputs(wide[first], wide[end])) break;
+      others.push_back(wide[end].conv);
+    }
+    const ConvInBf16& conv =
+        parts.emplace_back(conv_in_bf16(wide[first].conv, y, context.kernels, others), floats).conv;
+    panels.insert(panels.end(), end - first, conv.panels);
     name += conv.order;
-    terms = std::max(terms, phase.conv.terms());
-    floats += conv.panels.paired().floats();
+    terms = std::max(terms, wide[first].conv.terms());
+    floats += static_cast<Dim>(end - first) * conv.panels.paired().floats();
     step.nanoseconds += conv.nanoseconds;
     step.scratch_bytes = std::max(step.scratch_bytes, conv.scratch_bytes);
   }
