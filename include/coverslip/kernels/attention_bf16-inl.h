@@ -33,28 +33,42 @@ constexpr size_t HeadPanels(size_t columns) { return (columns + kHeadColumns - 1
 using HeadFloats = hn::FixedTag<float, 16>;
 using HeadPairs = hn::Repartition<hwy::bfloat16_t, HeadFloats>;
 
-// 32 numbers of which `left` are there, times `by`.
-HWY_INLINE hn::Vec<HeadPairs> RoundedTerms(const float* x, size_t left, hn::Vec<HeadFloats> by) {
+template <class T>
+const T* HeadRow(const std::byte* from, ptrdiff_t step, size_t i) {
+  return reinterpret_cast<const T*>(from + static_cast<ptrdiff_t>(i) * step);
+}
+
+// 16 numbers of which `left` are there.
+template <class T>
+HWY_INLINE hn::Vec<HeadFloats> HeadNumbers(const T* x, size_t left) {
   const HeadFloats d;
-  const HeadPairs pairs;
-  if (HWY_LIKELY(left >= kHeadTerms))
-    return hn::OrderedDemote2To(pairs, hn::Mul(hn::LoadU(d, x), by), hn::Mul(hn::LoadU(d, x + 16), by));
-  const auto low = hn::LoadN(d, x, std::min<size_t>(left, 16));
-  const auto high = left > 16 ? hn::LoadN(d, x + 16, left - 16) : hn::Zero(d);
-  return hn::OrderedDemote2To(pairs, hn::Mul(low, by), hn::Mul(high, by));
+  const hn::Rebind<T, HeadFloats> dt;
+  const auto v = HWY_LIKELY(left >= 16) ? hn::LoadU(dt, x) : hn::LoadN(dt, x, left);
+  if constexpr (sizeof(T) == sizeof(float))
+    return v;
+  else
+    return hn::PromoteTo(d, v);
+}
+
+// 32 of them in bf16, times `by`.
+template <class T>
+HWY_INLINE hn::Vec<HeadPairs> RoundedTerms(const T* x, size_t left, hn::Vec<HeadFloats> by) {
+  const auto low = HeadNumbers(x, left), high = left > 16 ? HeadNumbers(x + 16, left - 16) : hn::Zero(HeadFloats());
+  return hn::OrderedDemote2To(HeadPairs(), hn::Mul(low, by), hn::Mul(high, by));
 }
 
 // Columns of the product are keys, terms side by side in memory: words of two terms are transposed.
-inline void PackHeadKeys(const float* from, ptrdiff_t step, size_t rows, size_t size, std::byte* to) {
+template <class T>
+void PackHeadKeysOf(const HeadRows& keys, std::byte* to) {
   const HeadPairs pairs;
   const auto one = hn::Set(HeadFloats(), 1.0f);
   alignas(64) hwy::bfloat16_t tile[kHeadColumns * kHeadTerms];
-  for (size_t row0 = 0; row0 < rows; row0 += kHeadColumns)
-    for (size_t k = 0; k < size; k += kHeadTerms, to += kHeadTerms / 2 * kHeadPanelRow) {
+  for (size_t row0 = 0; row0 < keys.rows; row0 += kHeadColumns)
+    for (size_t k = 0; k < keys.size; k += kHeadTerms, to += kHeadTerms / 2 * kHeadPanelRow) {
       for (size_t i = 0; i < kHeadColumns; ++i) {
-        const size_t row = row0 + i;
-        const float* x = from + static_cast<ptrdiff_t>(row) * step + k;
-        hn::Store(row < rows ? RoundedTerms(x, size - k, one) : hn::Zero(pairs), pairs, tile + i * kHeadTerms);
+        const T* x = HeadRow<T>(keys.from, keys.step, row0 + i) + k;
+        hn::Store(row0 + i < keys.rows ? RoundedTerms(x, keys.size - k, one) : hn::Zero(pairs), pairs,
+                  tile + i * kHeadTerms);
       }
       TransposeWords({.x = reinterpret_cast<const uint32_t*>(tile),
                       .x_step = kHeadTerms / 2,
@@ -66,24 +80,31 @@ inline void PackHeadKeys(const float* from, ptrdiff_t step, size_t rows, size_t 
 }
 
 // Columns of the product are the numbers of a value, terms are keys: two rows are interleaved.
-inline void PackHeadValues(const float* from, ptrdiff_t step, size_t rows, size_t size, std::byte* to, size_t most) {
-  const HeadFloats d;
+template <class T>
+void PackHeadValuesOf(const HeadRows& values, size_t most, std::byte* to) {
   const HeadPairs pairs;
   const hn::Repartition<uint16_t, HeadFloats> bits;
   alignas(64) uint16_t lanes[32];
   for (uint16_t i = 0; i < 32; ++i) lanes[i] = static_cast<uint16_t>(i / 2 + i % 2 * 16);
   const auto order = hn::SetTableIndices(bits, lanes);
+  const size_t size = values.size;
   for (size_t n0 = 0; n0 < size; n0 += kHeadColumns)
     for (size_t row = 0; row < HeadTerms(most); row += 2)
       for (size_t n = n0; n < n0 + kHeadColumns; n += 16, to += 64) {
         const auto part = [&](size_t i) HWY_ATTR {
-          if (i >= rows || n >= size) return hn::Zero(d);
-          const float* x = from + static_cast<ptrdiff_t>(i) * step + n;
-          return size - n >= 16 ? hn::LoadU(d, x) : hn::LoadN(d, x, size - n);
+          if (i >= values.rows || n >= size) return hn::Zero(HeadFloats());
+          return HeadNumbers(HeadRow<T>(values.from, values.step, i) + n, size - n);
         };
         const auto both = hn::BitCast(bits, hn::OrderedDemote2To(pairs, part(row), part(row + 1)));
         hn::Store(hn::TableLookupLanes(both, order), bits, reinterpret_cast<uint16_t*>(to));
       }
+}
+
+inline void PackHeadKeys(const HeadRows& keys, std::byte* to) {
+  keys.bf16 ? PackHeadKeysOf<hwy::bfloat16_t>(keys, to) : PackHeadKeysOf<float>(keys, to);
+}
+inline void PackHeadValues(const HeadRows& values, size_t most, std::byte* to) {
+  values.bf16 ? PackHeadValuesOf<hwy::bfloat16_t>(values, most, to) : PackHeadValuesOf<float>(values, most, to);
 }
 
 // A product's tiles: rows of `a` are a_row bytes apart, `b` is a panel, rows of c are c_row bytes apart.
@@ -255,11 +276,12 @@ inline void HeadShareRows(const AttentionBf16& work) {
                         : (cap ? HeadSoftmax<true, true> : HeadSoftmax<true, false>))(work);
 }
 
-inline void HeadRoundQueries(const AttentionBf16& work) {
+template <class T>
+void HeadRoundQueries(const AttentionBf16& work) {
   const HeadScratch room(work);
   const auto scale = hn::Set(HeadFloats(), work.softcap != 0 ? work.scale : work.scale * 1.44269504f);
   for (size_t i = 0; i < work.queries; ++i) {
-    const float* q = work.q + static_cast<ptrdiff_t>(i) * work.q_step;
+    const T* q = HeadRow<T>(work.q, work.q_step, i);
     auto* to = reinterpret_cast<hwy::bfloat16_t*>(room.q + i * room.q_row);
     for (size_t k = 0; k < work.size; k += kHeadTerms)
       hn::Store(RoundedTerms(q + k, work.size - k, scale), HeadPairs(), to + k);
@@ -293,25 +315,35 @@ inline void HeadMultiplyValues(const AttentionBf16& work) {
                    work.queries - i, work.value_size - n);
 }
 
-inline void HeadOutputs(const AttentionBf16& work) {
+template <class T>
+void HeadOutputs(const AttentionBf16& work) {
   const HeadFloats d;
+  const hn::Rebind<T, HeadFloats> dt;
   const HeadScratch room(work);
   for (size_t i = 0; i < work.queries; ++i) {
     const auto by = hn::Set(d, room.factors[i]);
-    float* y = work.y + static_cast<ptrdiff_t>(i) * work.y_step;
+    T* y = const_cast<T*>(HeadRow<T>(work.y, work.y_step, i));
     const float* sums = room.RowOfSums(i);
-    size_t v = 0;
-    for (; v + 16 <= work.value_size; v += 16) hn::StoreU(hn::Mul(hn::Load(d, sums + v), by), d, y + v);
-    if (v < work.value_size) hn::StoreN(hn::Mul(hn::Load(d, sums + v), by), d, y + v, work.value_size - v);
+    for (size_t v = 0; v < work.value_size; v += 16) {
+      const auto value = hn::Mul(hn::Load(d, sums + v), by);
+      const auto store = [&](auto x) HWY_ATTR {
+        const size_t left = work.value_size - v;
+        left >= 16 ? hn::StoreU(x, dt, y + v) : hn::StoreN(x, dt, y + v, left);
+      };
+      if constexpr (sizeof(T) == sizeof(float))
+        store(value);
+      else
+        store(hn::DemoteTo(dt, value));
+    }
   }
 }
 
 inline void RunHead(const AttentionBf16& work) {
-  HeadRoundQueries(work);
+  work.q_bf16 ? HeadRoundQueries<hwy::bfloat16_t>(work) : HeadRoundQueries<float>(work);
   HeadMultiplyKeys(work);
   HeadShareRows(work);
   HeadMultiplyValues(work);
-  HeadOutputs(work);
+  work.y_bf16 ? HeadOutputs<hwy::bfloat16_t>(work) : HeadOutputs<float>(work);
 }
 
 // Tiles stay configured until AmxRelease.

@@ -76,8 +76,9 @@ inline double attention_bf16_error(const Attention& a, double size) {
 
 inline bool is_plain(const Node& node) { return !node.has(kPastKey) && node.outputs.size() < 2; }
 
-// As `wide` does it in f32.
-inline Step attention_bf16(const Types& in, const Attention& a, const Step& wide, const AttentionBf16Kernels& kernels) {
+// As `wide` does it in f32, from narrow numbers and to them, too.
+inline std::vector<Step> attention_bf16(const Types& in, const Attention& a, const Step& wide,
+                                        const AttentionBf16Kernels& kernels) {
   const AttentionBf16Step attend_bf16(a, a.has_mask && in[kMask].dtype == DType::boolean, kernels);
   // Nanoseconds that a head and a score cost, and multiply-adds in one.
   constexpr double kHead = 500, kScore = 0.34, kRate = 1000;
@@ -87,10 +88,10 @@ inline Step attention_bf16(const Types& in, const Attention& a, const Step& wide
                scores = heads * rows * padded(a.keys) * (a.causal ? 0.5 : 1);
   Step step = wide;
   step.kernel += "_bf16";
-  step.cuts.back().multiple = attend_bf16.queries();
-  step.scratch_bytes = attend_bf16.scratch_bytes();
   step.nanoseconds = pass_nanoseconds(in[kQuery].bytes() + in[kKey].bytes() + in[kValue].bytes()) + heads * kHead +
                      scores * (kScore + (padded(a.q.size) + padded(a.v.size)) / kRate);
+  step.cuts.back().multiple = attend_bf16.queries();
+  step.scratch_bytes = attend_bf16.scratch_bytes();
   step.tolerance = attention_bf16_error(a, 0);
   step.magnitudes = [a](Inputs from, Outputs to) {
     const double least = attention_bf16_error(a, 0);
@@ -100,7 +101,14 @@ inline Step attention_bf16(const Types& in, const Attention& a, const Step& wide
   step.run = [attend_bf16](Inputs from, Outputs to, const Box& box, std::byte* scratch) {
     attend_bf16.run(from, to[0], box, scratch);
   };
-  return step;
+  std::vector<Step> steps;
+  for (const bool narrow_in : {false, true})
+    for (const bool narrow_out : {false, true}) {
+      for (const std::size_t i : {kQuery, kKey, kValue}) step.inputs[i].narrow = narrow_in;
+      step.narrow = narrow_out;
+      steps.push_back(step);
+    }
+  return steps;
 }
 
 inline std::vector<Step> plan_attention(const Node& node, const Types& in, Constants, const PlanContext& context) {
@@ -129,7 +137,7 @@ inline std::vector<Step> plan_attention(const Node& node, const Types& in, Const
          step.run(from, to[0], box, scratch);
        }});
   if (context.bf16 && context.kernels.attention_bf16.run != nullptr && a.keys <= AttentionBf16Step::kMostKeys)
-    steps.push_back(attention_bf16(in, a, steps[0], context.kernels.attention_bf16));
+    for (Step& each : attention_bf16(in, a, steps[0], context.kernels.attention_bf16)) steps.push_back(std::move(each));
   return steps;
 }
 

@@ -65,11 +65,19 @@ class AttentionBf16Step {
   // Values that are padding need not be numbers.
   void pack(Inputs in, Dim b, Dim head, Dim valid, const Room& room) const {
     if (a_.keys == 0) return;
-    const View &k = in[kKey], &v = in[kValue];
-    kernels_.pack_keys(k.as<float>(a_.k.at(b, head, 0)), k.strides()[a_.k.row_axis()], size(a_.keys), size(a_.k.size),
-                       room.keys);
-    kernels_.pack_values(v.as<float>(a_.v.at(b, head, 0)), v.strides()[a_.v.row_axis()], size(valid), size(a_.v.size),
-                         room.values, size(a_.keys));
+    kernels_.pack_keys(rows_of(in[kKey], a_.k, b, head, a_.keys), room.keys);
+    kernels_.pack_values(rows_of(in[kValue], a_.v, b, head, valid), size(a_.keys), room.values);
+  }
+  // Strides of a view are in elements, those of the kernel in bytes: numbers may be narrow.
+  static Dim step_of(const View& view, const Heads& heads) {
+    return view.strides()[heads.row_axis()] * static_cast<Dim>(size_of(view.dtype()));
+  }
+  static HeadRows rows_of(const View& view, const Heads& heads, Dim b, Dim head, Dim rows) {
+    return {.from = view.at(heads.at(b, head, 0)),
+            .step = step_of(view, heads),
+            .bf16 = view.dtype() == DType::bf16,
+            .rows = size(rows),
+            .size = size(heads.size)};
   }
 
   void allow(Dim query, Dim count, Dim valid, const Room& room) const {
@@ -88,8 +96,9 @@ class AttentionBf16Step {
     const MaskRows mask(a_, in, at.batch, at.head, queries.begin);
     if (mask.flags != nullptr) read_flags(mask, count, room);
     const bool flags = mask.flags != nullptr;
-    kernels_.run({.q = in[kQuery].as<float>(a_.q.at(at.batch, at.head, queries.begin)),
-                  .q_step = in[kQuery].strides()[a_.q.row_axis()],
+    kernels_.run({.q = in[kQuery].at(a_.q.at(at.batch, at.head, queries.begin)),
+                  .q_step = step_of(in[kQuery], a_.q),
+                  .q_bf16 = in[kQuery].dtype() == DType::bf16,
                   .queries = size(count),
                   .size = size(a_.q.size),
                   .keys = room.keys,
@@ -103,8 +112,9 @@ class AttentionBf16Step {
                   .bias_step = flags ? a_.keys : mask.step,
                   .scale = a_.scale,
                   .softcap = a_.softcap,
-                  .y = y.as<float>(a_.output().at(at.batch, at.head, queries.begin)),
-                  .y_step = y.strides()[a_.q.row_axis()],
+                  .y = y.at(a_.output().at(at.batch, at.head, queries.begin)),
+                  .y_step = step_of(y, a_.q),
+                  .y_bf16 = y.dtype() == DType::bf16,
                   .value_size = size(a_.v.size),
                   .scratch = room.work});
   }
