@@ -14,13 +14,22 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-inline double TotalOfParts(const hn::Vec<PartTag>* parts) {
-  const PartTag d;
-  double all[kParts];
-  for (size_t v = 0; v < kParts / hn::MaxLanes(d); ++v) hn::StoreU(parts[v], d, all + v * hn::Lanes(d));
-  for (size_t half = kParts / 2; half > 0; half /= 2)
-    for (size_t i = 0; i < half; ++i) all[i] += all[i + half];
-  return all[0];
+// The upper half is added to the lower again and again.
+template <class D>
+HWY_INLINE double SumOfHalves(D d, hn::Vec<D> v) {
+  if constexpr (hn::MaxLanes(d) == 1) {
+    return hn::GetLane(v);
+  } else {
+    const hn::Half<D> half;
+    return SumOfHalves(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  }
+}
+
+template <size_t kVectors>
+HWY_INLINE double TotalOfParts(hn::Vec<PartTag> (&parts)[kVectors]) {
+  for (size_t half = kVectors / 2; half > 0; half /= 2)
+    for (size_t v = 0; v < half; ++v) parts[v] = hn::Add(parts[v], parts[v + half]);
+  return SumOfHalves(PartTag(), parts[0]);
 }
 
 inline Moments MomentsAlong(const float* x, size_t n, float shift) {

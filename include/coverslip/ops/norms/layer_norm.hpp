@@ -175,18 +175,31 @@ class RowNorm {
     for (std::size_t axis = first_; axis < box.rank(); ++axis) box[axis] = {0, 1};
     return box;
   }
-  // Rows that are one chunk each, along the innermost of the other axes.
-  void norm_rows(const View& x, View& y, Box heads, Standardization by) const {
+  // Rows that are one chunk each, along the innermost of the other axes. Some at a time: what a processor waits for in
+  // one row it can spend on others.
+  void norm_rows(const View& x, View& y, Box heads, const Standardization& by) const {
+    struct Row {
+      const float* from;
+      float *to, shift;
+      Moments moments;
+      Standardization by;
+    };
+    std::array<Row, 8> room;
     const std::size_t axis = first_ - 1, n = static_cast<std::size_t>(row_.elements());
     const Dim count = heads[axis].extent();
     heads[axis].end = heads[axis].begin + 1;
     for_each(heads, [&](const Index& head) {
       const float* from = x.as<float>(head);
       float* to = y.as<float>(head);
-      for (Dim i = 0; i < count; ++i, from += x.strides()[axis], to += y.strides()[axis]) {
-        const float shift = shift_by(from[0]);
-        standardize_by(spread_of(static_cast<double>(n), shift, moments_.along(from, n, shift)), by);
-        moments_.standardize(from, to, n, by);
+      for (Dim i = 0; i < count;) {
+        std::size_t used = 0;
+        for (; i < count && used < room.size(); ++i, from += x.strides()[axis], to += y.strides()[axis]) {
+          const float shift = shift_by(from[0]);
+          room[used++] = {from, to, shift, moments_.along(from, n, shift), by};
+        }
+        const std::span<Row> rows(room.data(), used);
+        for (Row& row : rows) standardize_by(spread_of(static_cast<double>(n), row.shift, row.moments), row.by);
+        for (const Row& row : rows) moments_.standardize(row.from, row.to, n, row.by);
       }
     });
   }
