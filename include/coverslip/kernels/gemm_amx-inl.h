@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "coverslip/kernels/epilogue_bf16-inl.h"
 #include "coverslip/kernels/gemm_bf16.hpp"
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "hwy/highway.h"
@@ -82,23 +83,20 @@ HWY_INLINE void AmxProduct() {
 }
 
 template <class T>
-HWY_INLINE hn::Vec<TileF32> AmxLoadN(const std::byte* from, size_t n) {
+HWY_INLINE hn::Vec<TileF32> AmxLoadN(const T* x, size_t n) {
   const TileF32 d;
   const hn::Rebind<T, TileF32> dt;
-  const T* x = reinterpret_cast<const T*>(from);
-  const auto v = n == kTileLanes ? hn::LoadU(dt, x) : hn::LoadN(dt, x, n);
+  const auto v = HWY_LIKELY(n >= kTileLanes) ? hn::LoadU(dt, x) : hn::LoadN(dt, x, n);
   if constexpr (sizeof(T) == sizeof(float))
     return v;
   else
     return hn::PromoteTo(d, v);
 }
 template <class T>
-HWY_INLINE void AmxStoreN(hn::Vec<TileF32> v, std::byte* to, size_t n) {
+HWY_INLINE void AmxStoreN(hn::Vec<TileF32> v, T* y, size_t n) {
   const hn::Rebind<T, TileF32> dt;
-  const auto store = [&](auto x) HWY_ATTR {
-    T* y = reinterpret_cast<T*>(to);
-    n == kTileLanes ? hn::StoreU(x, dt, y) : hn::StoreN(x, dt, y, n);
-  };
+  const auto store = [&](auto x)
+                         HWY_ATTR { HWY_LIKELY(n >= kTileLanes) ? hn::StoreU(x, dt, y) : hn::StoreN(x, dt, y, n); };
   if constexpr (sizeof(T) == sizeof(float))
     store(v);
   else
@@ -111,42 +109,59 @@ struct AmxDone {
   float* sums = nullptr;
 };
 
+// What follows a sum: bounds, an activation that is rough, or, in a pass of its own, another.
+enum class AmxAfter : uint8_t { Bounds, Rough, Other };
+
 // Rows [from, to) of a block, from sums to C.
-template <class TInit, class TC>
+template <class TInit, class TC, AmxAfter kAfter, Activation kA>
 HWY_NOINLINE void AmxRowsOfC(const TilesBf16& work, const AmxDone& block, size_t from, size_t to, const TileEnd& end) {
   const TileF32 d;
   const auto least = hn::Set(d, end.least), most = hn::Set(d, end.most);
-  const bool activate = end.after.activation != Activation::None;
-  const size_t rows = to - from, width = block.width;
-  float* const sums = block.sums + from * width;
-  std::byte* const* c = work.c + block.first + from;
-  const std::byte* const* init = work.init != nullptr ? work.init + block.first + from : nullptr;
-  for (size_t v = 0; v < block.columns; v += kTileLanes) {
-    const size_t count = std::min(block.columns - v, kTileLanes), at = work.c_offset + block.n + v;
+  const Epilogue after = end.after;
+  const size_t width = block.width, at = work.c_offset + block.n, columns = block.columns;
+  std::byte* const* c = work.c + block.first;
+  const std::byte* const* init = work.init != nullptr ? work.init + block.first : nullptr;
+  for (size_t v = 0; v < columns; v += kTileLanes) {
     const auto bias = work.bias != nullptr ? hn::LoadU(d, work.bias + block.n + v) : hn::Zero(d);
-    for (size_t m = 0; m < rows; ++m) {
+    for (size_t m = from; m < to; ++m) {
       if (c[m] == nullptr) continue;
-      auto sum = hn::Add(hn::LoadU(d, sums + m * width + v), bias);
-      if (init != nullptr) sum = hn::Add(sum, AmxLoadN<TInit>(init[m] + at * sizeof(TInit), count));
-      if (activate)
-        hn::StoreU(sum, d, sums + m * width + v);
+      float* sums = block.sums + m * width + v;
+      auto sum = hn::Add(hn::LoadU(d, sums), bias);
+      if (init != nullptr) sum = hn::Add(sum, AmxLoadN(reinterpret_cast<const TInit*>(init[m]) + at + v, columns - v));
+      if constexpr (kAfter == AmxAfter::Bounds) sum = AtMost(most, AtLeast(least, sum));
+      if constexpr (kAfter == AmxAfter::Rough) sum = Roughly<kA>(d, sum, after);
+      if constexpr (kAfter == AmxAfter::Other)
+        hn::StoreU(sum, d, sums);
       else
-        AmxStoreN<TC>(AtMost(most, AtLeast(least, sum)), c[m] + at * sizeof(TC), count);
+        AmxStoreN(sum, reinterpret_cast<TC*>(c[m]) + at + v, columns - v);
     }
   }
-  if (!activate) return;
-  ActivateRows(sums, rows, static_cast<ptrdiff_t>(width), block.columns, end.after);
-  for (size_t m = 0; m < rows; ++m)
-    for (size_t v = 0; c[m] != nullptr && v < block.columns; v += kTileLanes)
-      AmxStoreN<TC>(hn::LoadU(d, sums + m * width + v), c[m] + (work.c_offset + block.n + v) * sizeof(TC),
-                    std::min(block.columns - v, kTileLanes));
+  if constexpr (kAfter == AmxAfter::Other) {
+    ActivateRows(block.sums + from * width, to - from, static_cast<ptrdiff_t>(width), columns, after);
+    for (size_t m = from; m < to; ++m)
+      for (size_t v = 0; c[m] != nullptr && v < columns; v += kTileLanes)
+        AmxStoreN(hn::LoadU(d, block.sums + m * width + v), reinterpret_cast<TC*>(c[m]) + at + v, columns - v);
+  }
 }
-using AmxRowsFunction = decltype(&AmxRowsOfC<float, float>);
+using AmxRowsFunction = void (*)(const TilesBf16&, const AmxDone&, size_t, size_t, const TileEnd&);
 
-inline AmxRowsFunction AmxRowsFunctionOf(const TilesBf16& work) {
+template <class TInit, class TC>
+AmxRowsFunction AmxRowsFunctionWith(Activation activation) {
+  using enum Activation;
+  switch (activation) {
+    case None: return AmxRowsOfC<TInit, TC, AmxAfter::Bounds, None>;
+    case Sigmoid: return AmxRowsOfC<TInit, TC, AmxAfter::Rough, Sigmoid>;
+    case Swish: return AmxRowsOfC<TInit, TC, AmxAfter::Rough, Swish>;
+    case Activation::Gelu: return AmxRowsOfC<TInit, TC, AmxAfter::Rough, Activation::Gelu>;
+    case Activation::GeluTanh: return AmxRowsOfC<TInit, TC, AmxAfter::Rough, Activation::GeluTanh>;
+    default: return AmxRowsOfC<TInit, TC, AmxAfter::Other, None>;
+  }
+}
+inline AmxRowsFunction AmxRowsFunctionOf(const TilesBf16& work, Activation activation) {
   using Half = hwy::bfloat16_t;
-  if (work.c_bf16) return work.init_bf16 ? AmxRowsOfC<Half, Half> : AmxRowsOfC<float, Half>;
-  return work.init_bf16 ? AmxRowsOfC<Half, float> : AmxRowsOfC<float, float>;
+  if (work.c_bf16)
+    return work.init_bf16 ? AmxRowsFunctionWith<Half, Half>(activation) : AmxRowsFunctionWith<float, Half>(activation);
+  return work.init_bf16 ? AmxRowsFunctionWith<Half, float>(activation) : AmxRowsFunctionWith<float, float>(activation);
 }
 
 // What is asked for beside products: `lines` of 64 bytes each step.
@@ -230,7 +245,7 @@ inline void AmxTiles(const TilesBf16& work) {
   constexpr size_t kCache = 512 << 10, kFewSteps = 4;
   const TileEnd end = TileEndOf(work.epilogue);
   auto* const scratch = static_cast<float*>(work.scratch);
-  AmxBeside beside{{}, {}, AmxRowsFunctionOf(work), end};
+  AmxBeside beside{{}, {}, AmxRowsFunctionOf(work, end.after.activation), end};
   const size_t panel = work.steps * kAmxColumns * kAmxRowBytes;
   const bool small = (work.columns + kAmxColumns - 1) / kAmxColumns * panel <= kCache;
   const size_t row_bytes = work.columns * kAmxRows * (work.c_bf16 ? 2 : sizeof(float));

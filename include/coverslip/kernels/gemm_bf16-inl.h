@@ -92,16 +92,16 @@ void PairPanel(const float* panel, size_t terms, float* pairs) {
     }
 }
 
-// Rows of A that are rounded at once: they stay in the L2 cache while all of B passes.
+// Rows of A that are rounded at once: they stay in the L2 cache while all of B passes, which may be far bigger.
 #if COVERSLIP_AMX
 inline constexpr size_t kRoundedBlock = kAmxBlockRows;
 #else
 inline constexpr size_t kRoundedBlock = kBlockRows;
 #endif
 constexpr size_t RoundedRows(size_t steps) {
-  constexpr size_t kBytes = 256 << 10, kMost = 1024;
+  constexpr size_t kBytes = 256 << 10, kMost = 1024, kLeast = 64;
   const size_t rows = std::min(kBytes / (std::max<size_t>(steps, 1) * kBf16Terms * 2), kMost);
-  return std::max<size_t>(rows / kRoundedBlock, 1) * kRoundedBlock;
+  return (std::max(rows, kLeast) + kRoundedBlock - 1) / kRoundedBlock * kRoundedBlock;
 }
 
 #if COVERSLIP_AMX

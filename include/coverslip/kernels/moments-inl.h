@@ -16,13 +16,14 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // The upper half is added to the lower again and again.
 template <class D>
-HWY_INLINE double SumOfHalves(D d, hn::Vec<D> v) {
-  if constexpr (hn::MaxLanes(d) == 1) {
-    return hn::GetLane(v);
-  } else {
+HWY_INLINE double SumOfHalves([[maybe_unused]] D d, hn::Vec<D> v) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (hn::MaxLanes(d) > 1) {
     const hn::Half<D> half;
     return SumOfHalves(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
   }
+#endif
+  return hn::GetLane(v);
 }
 
 template <size_t kVectors>

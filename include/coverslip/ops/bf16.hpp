@@ -1,5 +1,6 @@
 // Products in bf16 with sums in f32, as operators on the matrix kernel offer them: packing, predicted time and error.
 #pragma once
+#include "coverslip/kernels/epilogue_bf16.hpp"
 #include "coverslip/ops/cost.hpp"
 #include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/matrices/panels.hpp"
@@ -79,7 +80,7 @@ inline double bf16_tolerance(Dim terms, const Epilogue& epilogue) {
   const double steepness = std::max({1.2, std::abs(double{epilogue.alpha}), std::abs(double{epilogue.beta})});
   const bool plain = epilogue.activation == Activation::None || epilogue.activation == Activation::Clip;
   return (2 * kUnit + kUnit * kUnit + (2 * static_cast<double>(terms) + 5) * 0x1p-24) * (plain ? 1 : steepness) +
-         (plain ? 0 : activation_tolerance(epilogue) + 8 * 0x1p-24);
+         (plain ? 0 : activation_tolerance(epilogue) + 8 * 0x1p-24) + (is_rough(epilogue.activation) ? kRoughUnit : 0);
 }
 
 }  // namespace coverslip::inline v0::ops

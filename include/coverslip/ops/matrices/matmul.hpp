@@ -297,6 +297,10 @@ inline std::vector<Case> matmul_cases() {
       {{2, 3, 4}, {4, 2}, false, DType::i32, true, true},
       {{2, 15, 7}, {7, 33}, true, f32, true, false, "Gelu"},
       {{3, 19}, {19, 50}, false, f32, true, true, "Swish"},
+      {{40, 97}, {97, 50}, true, f32, true, true, "Swish"},
+      {{35, 300}, {300, 17}, true, f32, true, false, "Gelu"},
+      {{17, 64}, {64, 33}, true, f32, false, false, "GeluTanh"},
+      {{3, 70}, {70, 32}, true, f32, true, false, "Tanh"},
       {{2, 3, 4}, {4, 2}, true, DType::f16, true, true, "HardSigmoid"},
   };
   std::vector<Case> cases;

@@ -1,0 +1,60 @@
+// Activations of results whose operands were rounded to 8 bits, as rough as that allows; once per target.
+#if defined(COVERSLIP_KERNELS_EPILOGUE_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef COVERSLIP_KERNELS_EPILOGUE_BF16_INL_H_
+#undef COVERSLIP_KERNELS_EPILOGUE_BF16_INL_H_
+#else
+#define COVERSLIP_KERNELS_EPILOGUE_BF16_INL_H_
+#endif
+
+#include "coverslip/kernels/epilogue-inl.h"
+#include "coverslip/kernels/epilogue_bf16.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace coverslip::inline v0::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// 1 / (1 + 2^-x), within 2^-12 of 1.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V RoughGate(D d, V x) {
+  const hn::RebindToSigned<D> di;
+  const V shift = hn::Set(d, 0x1.8p23f), one = hn::Set(d, 1.0f);
+  const V minus = AtMost(hn::Set(d, 64.0f), AtLeast(hn::Set(d, -64.0f), hn::Neg(x)));
+  const V shifted = hn::Add(minus, shift), r = hn::Sub(minus, hn::Sub(shifted, shift));
+  V power = hn::MulAdd(r, hn::Set(d, 0.05517167f), hn::Set(d, 0.24261113f));
+  power = hn::MulAdd(power, r, hn::Set(d, 0.69326099f));
+  power = hn::MulAdd(power, r, hn::Set(d, 0.99992807f));
+  power = hn::BitCast(d, hn::Add(hn::BitCast(di, power), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
+  const V under = hn::Add(one, power), near = hn::ApproximateReciprocal(under);
+  // One step of Newton's: how good the first guess is depends on the target.
+  return hn::Mul(near, hn::NegMulAdd(under, near, hn::Set(d, 2.0f)));
+}
+
+// How far these are from the functions is said beside kRoughUnit.
+template <Activation kA, class D, class V = hn::Vec<D>>
+HWY_INLINE V Roughly(D d, V x, const Epilogue& epilogue) {
+  constexpr float kLog2E = 1.44269504f;
+  if constexpr (kA == Activation::Gelu) {
+    // The normal distribution is 1/2 + t P(t^2), where t is x but for tails: our own least-maximum fit that ends at 0
+    // and 1.
+    const V t = AtMost(hn::Set(d, 3.5f), AtLeast(hn::Set(d, -3.5f), x)), u = hn::Mul(t, t);
+    V p = hn::MulAdd(u, hn::Set(d, -6.791312330278743e-07f), hn::Set(d, 3.4130262065446004e-05f));
+    p = hn::MulAdd(p, u, hn::Set(d, -0.0007199877290986478f));
+    p = hn::MulAdd(p, u, hn::Set(d, 0.008502040058374405f));
+    p = hn::MulAdd(p, u, hn::Set(d, -0.06438722461462021f));
+    p = hn::MulAdd(p, u, hn::Set(d, 0.398062527179718f));
+    return hn::Mul(x, hn::MulAdd(p, t, hn::Set(d, 0.5f)));
+  } else if constexpr (kA == Activation::GeluTanh) {
+    // (1 + tanh z) / 2 is 1 / (1 + e^(-2 z)).
+    const V inner = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f), hn::Set(d, 1.0f));
+    return hn::Mul(x, RoughGate(d, hn::Mul(hn::Mul(inner, x), hn::Set(d, 2 * 0.797884561f * kLog2E))));
+  } else if constexpr (kA == Activation::Swish) {
+    return hn::Mul(x, RoughGate(d, hn::Mul(x, hn::Set(d, kLog2E * epilogue.alpha))));
+  } else {
+    static_assert(kA == Activation::Sigmoid);
+    return RoughGate(d, hn::Mul(x, hn::Set(d, kLog2E)));
+  }
+}
+
+}  // namespace coverslip::inline v0::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
