@@ -61,16 +61,17 @@ inline Form bf16_form(std::vector<OrderedPanels> all, const Form& form, const Ge
           .packed = type};
 }
 
-// Of `rows` of A by all panels. Rates beside the products': numbers a nanosecond that are rounded and made, and bytes
-// of weights.
-inline double bf16_nanoseconds(double rows, const Panels& panels, const KernelTable& kernels) {
-  constexpr double kRounded = 10, kMade = 4, kWeights = 40, kLeastRows = 16;
+// Of `rows` of A by all panels; A and C may be narrow. Rates beside the products': numbers a nanosecond that are rounded
+// and made, and bytes of weights.
+inline double bf16_nanoseconds(double rows, const Panels& panels, const KernelTable& kernels, bool narrow_in = false,
+                               bool narrow_out = false) {
+  constexpr double kRounded = 10, kCopied = 20, kMade = 4, kMadeNarrow = 8, kWeights = 40, kLeastRows = 16;
   const auto columns = static_cast<double>(panels.groups * panels.padded()),
              terms = static_cast<double>(2 * paired(panels).rows);
   const double product =
       std::max(rows, kLeastRows) * columns * terms / (kernels.gemm_bf16.speed * multiply_adds_per_nanosecond(kernels));
-  return 50 + product + rows * static_cast<double>(panels.groups) * terms / kRounded + rows * columns / kMade +
-         2 * columns * terms / kWeights;
+  return 50 + product + rows * static_cast<double>(panels.groups) * terms / (narrow_in ? kCopied : kRounded) +
+         rows * columns / (narrow_out ? kMadeNarrow : kMade) + 2 * columns * terms / kWeights;
 }
 
 // Both operands are rounded to 8 bits; then two roundings for each term, and the few of bias, residual and reference,

@@ -1,87 +1,12 @@
 // MatMul: A [...,M,K] times B [...,K,N], leading axes broadcast against each other; a vector is a matrix of one row or
 // column. With a bias [N], a residual and an activation of ours.
 #pragma once
-#include "coverslip/ops/bf16.hpp"
 #include "coverslip/ops/fused.hpp"
 #include "coverslip/ops/matrices/arithmetic.hpp"
+#include "coverslip/ops/matrices/matmul_bf16.hpp"
 #include "coverslip/ops/matrices/matrix_product.hpp"
 
 namespace coverslip::inline v0::ops {
-
-struct MatMul {
-  Shape a, b;  // whole
-  Dim m, n, k;
-  Shape output;
-  std::size_t batch;  // leading axes of the output
-
-  MatMul(const Node& node, const Shape& left, const Shape& right) : a(left), b(right) {
-    const auto fail = [&] {
-      throw Error(Errc::BadShape, node.label(), "inputs ", a, " and ", b, " do not fit each other");
-    };
-    if (a.rank() == 0 || b.rank() == 0) fail();
-    m = a.rank() > 1 ? a[a.rank() - 2] : 1;
-    k = a[a.rank() - 1];
-    n = b.rank() > 1 ? b[b.rank() - 1] : 1;
-    if (b[b.rank() > 1 ? b.rank() - 2 : 0] != k) fail();
-    batch = std::max(batch_of(a), batch_of(b));
-    for (std::size_t axis = 0; axis < batch; ++axis) {
-      const Dim x = extent(a, axis), y = extent(b, axis);
-      if (x != y && x != 1 && y != 1) fail();
-      output.push_back(x == 1 ? y : x);
-    }
-    if (a.rank() > 1) output.push_back(m);
-    if (b.rank() > 1) output.push_back(n);
-  }
-
-  static std::size_t batch_of(const Shape& shape) { return shape.rank() > 2 ? shape.rank() - 2 : 0; }
-  // Of an operand along a leading axis of the output.
-  Dim extent(const Shape& shape, std::size_t axis) const {
-    const std::size_t own = batch_of(shape);
-    return axis + own < batch ? 1 : shape[axis + own - batch];
-  }
-  // The leading coordinates of an operand at those of the output, room for the matrix left at the end.
-  Index place(const Shape& shape, const Index& y) const {
-    Index at(shape.rank(), 0);
-    const std::size_t own = batch_of(shape);
-    for (std::size_t axis = 0; axis < own; ++axis) at[axis] = shape[axis] == 1 ? 0 : y[axis + batch - own];
-    return at;
-  }
-  Index a_place(const Index& y, Dim row, Dim term) const {
-    Index at = place(a, y);
-    if (a.rank() > 1) at[a.rank() - 2] = row;
-    at[a.rank() - 1] = term;
-    return at;
-  }
-  Index b_place(const Index& y, Dim term, Dim column) const {
-    Index at = place(b, y);
-    if (b.rank() == 1) {
-      at[0] = term;
-    } else {
-      at[b.rank() - 2] = term;
-      at[b.rank() - 1] = column;
-    }
-    return at;
-  }
-  Range rows(const Box& y) const { return a.rank() > 1 ? y[batch] : Range{0, 1}; }
-  Range columns(const Box& y) const { return b.rank() > 1 ? y[y.rank() - 1] : Range{0, 1}; }
-  Index y_place(Index y, Dim row, Dim column) const {
-    if (a.rank() > 1) y[batch] = row;
-    if (b.rank() > 1) y[y.rank() - 1] = column;
-    return y;
-  }
-  Dim b_count() const {
-    Dim count = 1;
-    for (std::size_t axis = 0; axis < batch_of(b); ++axis) count *= b[axis];
-    return count;
-  }
-  // Which matrix of B the output at y reads.
-  Dim b_index(const Index& y) const {
-    const Index at = place(b, y);
-    Dim index = 0;
-    for (std::size_t axis = 0; axis < batch_of(b); ++axis) index = index * b[axis] + at[axis];
-    return index;
-  }
-};
 
 inline Types matmul_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 2, 4);
@@ -181,6 +106,8 @@ inline void run_matmul(const MatMul& matmul, const MatrixProduct& product, Input
   Box samples = box;  // one index for each matrix of the output
   for (std::size_t axis = matmul.batch; axis < box.rank(); ++axis) samples[axis].end = samples[axis].begin + 1;
   const float* const added = bias != nullptr ? packed_floats(*bias) + n.begin : nullptr;
+  const Dim a_step = matmul.k > 0 ? matmul.a_step(from[0]) : 0, c_step = matmul.y_step(to),
+            init_step = residual != nullptr ? matmul.y_step(*residual) : 0;
   Dim used = -1;
   for_each(samples, [&](const Index& y) {
     if (const Dim index = matmul.b_index(y); index != used) {
@@ -194,11 +121,11 @@ inline void run_matmul(const MatMul& matmul, const MatrixProduct& product, Input
       }
       used = index;
     }
-    for (Dim i = m.begin; i < m.end; ++i) {
-      const float* a = matmul.k > 0 ? from[0].as<float>(matmul.a_place(y, i, 0)) : nullptr;
-      const Index at = matmul.y_place(y, i, n.begin);
-      rows.add(a, 1, to.as<float>(at), residual != nullptr ? residual->as<float>(at) : nullptr);
-    }
+    const Index first = matmul.y_place(y, m.begin, n.begin);
+    const float *a = matmul.k > 0 ? from[0].as<float>(matmul.a_place(y, m.begin, 0)) : nullptr,
+                *init = residual != nullptr ? residual->as<float>(first) : nullptr;
+    float* c = to.as<float>(first);
+    for (Dim i = m.begin; i < m.end; ++i, a += a_step, c += c_step, init += init_step) rows.add(a, 1, c, init);
   });
   rows.flush();
 }
@@ -243,17 +170,35 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
   product.use(context.kernels.gemm_f32);
   std::vector<Step> steps{matmul_step(node, in, matmul, product, context.kernels)};
   if (!context.bf16 || !product.packed || matmul.k == 0) return steps;
-  product.use(context.kernels.gemm_bf16);
+  const GemmBf16Kernels& kernels = context.kernels.gemm_bf16;
+  product.use(kernels);
   Step step = matmul_step(node, in, matmul, product, context.kernels);
   const Panels panels{matmul.b_count(), matmul.n, matmul.k, product.width};
   step.kernel += "_bf16";
-  step.inputs[1] = bf16_form({{panels}}, step.inputs[1], context.kernels.gemm_bf16);
+  step.inputs[1] = bf16_form({{panels}}, step.inputs[1], kernels);
+  step.tolerance = bf16_tolerance(matmul.k, product.epilogue);
   // Of each matrix of B.
   const double rows = static_cast<double>(matmul.output.elements()) /
                       static_cast<double>(std::max<Dim>(matmul.n * matmul.b_count(), 1));
-  step.nanoseconds = bf16_nanoseconds(rows, panels, context.kernels);
-  step.tolerance = bf16_tolerance(matmul.k, product.epilogue);
-  steps.push_back(std::move(step));
+  if (kernels.tiles == nullptr) {
+    step.nanoseconds = bf16_nanoseconds(rows, panels, context.kernels);
+    steps.push_back(std::move(step));
+    return steps;
+  }
+  const MatMulBf16 run(matmul, panels, kernels, product.epilogue);
+  step.scratch_bytes = run.scratch_bytes();
+  step.run = [run, has_bias = node.has(2), has_residual = node.has(3)](Inputs from, Outputs to, const Box& box,
+                                                                       std::byte* scratch) {
+    run(from, has_bias ? &from[2] : nullptr, has_residual ? &from[3] : nullptr, to[0], box, scratch);
+  };
+  for (const bool narrow_in : {false, true})
+    for (const bool narrow_out : {false, true}) {
+      step.inputs[0].narrow = narrow_in;
+      if (node.has(3)) step.inputs[3].narrow = narrow_out;
+      step.narrow = narrow_out;
+      step.nanoseconds = bf16_nanoseconds(rows, panels, context.kernels, narrow_in, narrow_out);
+      steps.push_back(step);
+    }
   return steps;
 }
 
@@ -299,6 +244,7 @@ inline std::vector<Case> matmul_cases() {
       {{3, 19}, {19, 50}, false, f32, true, true, "Swish"},
       {{40, 97}, {97, 50}, true, f32, true, true, "Swish"},
       {{35, 300}, {300, 17}, true, f32, true, false, "Gelu"},
+      {{70, 512}, {512, 33}, true, f32, true, true},
       {{17, 64}, {64, 33}, true, f32, false, false, "GeluTanh"},
       {{3, 70}, {70, 32}, true, f32, true, false, "Tanh"},
       {{2, 3, 4}, {4, 2}, true, DType::f16, true, true, "HardSigmoid"},
