@@ -214,6 +214,32 @@ inline void bring_together(std::vector<Phase>& phases) {
   }
 }
 
+// All phases of a part of the box before those of the next: what they read, and the lines that they write between each
+// other's, stay in the cache.
+inline void run_phases(const std::vector<Phase>& phases, Inputs from, Outputs to, const float* weights,
+                       const float* bias, const Box& box, std::byte* scratch) {
+  constexpr Dim kLeastBytes = 256 << 10;
+  const Dim most = std::max(kLeastBytes, 4 * (phases.back().weights + phases.back().conv.panels.floats()));
+  Shape step = box.shape(), parts(box.rank(), 1);
+  Dim bytes = step.elements() * static_cast<Dim>(sizeof(float));
+  for (std::size_t axis = 0; axis + 1 < box.rank() && bytes > most; ++axis) {
+    if (axis == 1) continue;
+    const Dim unit = axis == 0 ? 1 : phases[0].conv.axes[axis - 2].step, units = (step[axis] + unit - 1) / unit;
+    const Dim each = std::max<Dim>(most / std::max<Dim>(bytes / units, 1), 1);
+    step[axis] = each * unit;
+    parts[axis] = (units + each - 1) / each;
+    bytes = bytes / units * each;
+  }
+  for_each(Box(parts), [&](const Index& at) {
+    Box part = box;
+    for (std::size_t axis = 0; axis < box.rank(); ++axis)
+      part[axis] = {box[axis].begin + at[axis] * step[axis],
+                    std::min(box[axis].begin + (at[axis] + 1) * step[axis], box[axis].end)};
+    for (const Phase& phase : phases)
+      phase.conv.run(from[0], weights + phase.weights, bias, nullptr, to[0], part, scratch);
+  });
+}
+
 // `steps`: the candidate in f32.
 inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, const Types& in, const Shape& y,
                                     const PlanContext& context) {
@@ -286,10 +312,7 @@ inline std::vector<Step> plan_conv_transpose(const Node& node, const Types& in, 
   const Dim floats = phases.back().weights + phases.back().conv.panels.floats();
   const FillWeights fill = conv_transpose_weights(node, in, phases);
   const RunPacked run = [phases](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
-                                 std::byte* memory) {
-    for (const Phase& phase : phases)
-      phase.conv.run(from[0], weights + phase.weights, bias, nullptr, to[0], box, memory);
-  };
+                                 std::byte* memory) { run_phases(phases, from, to, weights, bias, box, memory); };
   Step step{.kernel = "conv_transpose",
             .inputs = {{Layout::ChannelsLast}, weights_form(packing_of(phases), floats, fill)},
             .outputs = {Layout::ChannelsLast},
@@ -327,6 +350,8 @@ inline std::vector<Case> conv_transpose_cases() {
       {{1, 2, 3}, {2, 3, 1}, {{"strides", Dims{3}}, {"auto_pad", std::string("SAME_UPPER")}}},  // room to spare
       {{1, 3, 7}, {3, 4, 4}, {{"strides", Dims{2}}, {"pads", Dims{1, 1}}, {"activation", std::string("Sigmoid")}}},
       {{1, 2, 2, 3, 2}, {2, 3, 2, 2, 2}, {{"strides", Dims{2, 2, 2}}}},
+      {{1, 2, 6, 5}, {2, 600, 3, 2}, {{"strides", Dims{2, 2}}}},  // outputs in several parts
+      {{1, 1, 3, 3, 3}, {1, 700, 2, 2, 2}, {{"strides", Dims{2, 2, 2}}}},
   };
   std::vector<Case> cases = typed_conv_cases("ConvTranspose", {2, 3, 4, 5}, {3, 4, 2, 2}, 4);
   for (const ConvSample& s : samples) {
