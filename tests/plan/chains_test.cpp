@@ -95,6 +95,48 @@ TEST_CASE("values that fit the cache, or that others read too, do not become inn
   CHECK(std::ranges::count(plan.values, Home::Scratch, &PlannedValue::home) <= 1);
 }
 
+TEST_CASE("a chain keeps what is read later too, if its boxes make each element once") {
+  const tbb::global_control many(tbb::global_control::max_allowed_parallelism, 16);
+  const TensorType picture{DType::f32, {1, 8, 64, 48}};
+  const auto encoder = [&](Dim window) {  // a skip connection around a pool
+    Graph g;
+    const ValueId x = g.append("Conv", "conv", {g.input(picture), g.constant(ramp({DType::f32, {16, 8, 3, 3}}))},
+                               {{"pads", std::vector<Dim>{1, 1, 1, 1}}});
+    const ValueId pool =
+        g.append("MaxPool", "pool", {x},
+                 {{"kernel_shape", std::vector<Dim>{window, window}}, {"strides", std::vector<Dim>{2, 2}}});
+    const ValueId wide = g.append("Sigmoid", "wide", {x});
+    g.outputs = {pool, g.append("Concat", "skip", {wide, x}, {{"axis", Dim{1}}})};
+    return g;
+  };
+  const Graph apart = encoder(2), overlapping = encoder(3);
+  PackStore packs;
+  CacheRules by = rules(1, 128 << 10);
+  by.bare_bytes_per_nanosecond = 0.1;
+  for (const Graph* graph : {&apart, &overlapping}) {
+    const Plan plan = lowered(*graph, packs), chained = with_slabs(plan, 0, by);
+    const auto keeps = [&](const Stretch& stretch) {
+      for (std::size_t s = stretch.begin; s + 1 < stretch.end; ++s)
+        if (chained.steps[s].node.name == "conv") return !is_inner(chained, stretch, s);
+      return false;
+    };
+    CHECK(std::ranges::any_of(chained.stretches, keeps) == (graph == &apart));
+    const Tensor x = ramp(picture);
+    const auto both = [&](const Plan& placed, int threads) {
+      std::vector<Tensor> y;
+      for (const ValueId v : placed.outputs) y.emplace_back(placed.values[v].type);
+      Executor(std::make_shared<const Plan>(placed), threads).run({&x, 1}, y, {});
+      return y;
+    };
+    const std::vector<Tensor> want = both(with_slabs(plan, 0), 1);
+    for (const int threads : {1, 2, 3, 16}) {
+      by.threads = static_cast<std::size_t>(threads);
+      const std::vector<Tensor> got = both(with_slabs(plan, 0, by), threads);
+      for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
+    }
+  }
+}
+
 TEST_CASE("a step writes over a value only if no other box of its chain reads it") {
   const tbb::global_control many(tbb::global_control::max_allowed_parallelism, 16);
   Graph g;  // the residual's value is read with a halo by the same chain

@@ -24,6 +24,12 @@ inline Box around(Box a, const Box& b) {
   return a;
 }
 
+inline bool overlap(const Box& a, const Box& b) {
+  for (std::size_t axis = 0; axis < a.rank(); ++axis)
+    if (a[axis].begin >= b[axis].end || b[axis].begin >= a[axis].end) return false;
+  return true;
+}
+
 inline Box sample_of(Box box, Dim sample) {
   box[0] = {sample, sample + 1};
   return box;

@@ -7,7 +7,8 @@
 namespace coverslip {
 inline namespace v0 {
 
-// Any chains give the same bits, so they may depend on threads. What a chain makes on the way is read within it alone.
+// Any chains give the same bits, so they may depend on threads. What a chain makes on the way is read within it alone,
+// or is kept: made box by box, each element once, and whole for those who read it later.
 // Of all ways to part the steps into chains the one is taken that saves the most time, by prediction: traffic to the
 // outer caches, less what is computed twice at the edges of boxes. Within a round all is about one sample, which one
 // thread takes through its chains.
@@ -72,12 +73,9 @@ class Chains {
         saved[begin + 1] = saved[begin];
         ends[begin + 1] = {begin, begin + 1};
       }
-      std::size_t last_reader = 0;  // of all that the chain makes but for its last value
       for (std::size_t end = begin + 1; end < std::min(n, begin + kLongest) && can_chain(end - 1); ++end) {
         if (!can_be_inner(end - 1) || !can_chain(end) || !reads_one_of(begin, end)) break;
         if (rounds_[begin] != rounds_[end]) break;
-        last_reader = std::max(last_reader, readers_[made(end - 1)].last);
-        if (last_reader > end) continue;
         const Chain chain = of(begin, end + 1);
         if (chain.saved <= 0 || saved[begin] + chain.saved <= saved[end + 1]) continue;
         saved[end + 1] = saved[begin] + chain.saved;
@@ -139,18 +137,48 @@ class Chains {
     const Box shape(shape_made(plan_, end - 1)), whole = in_round ? sample_of(shape, 0) : shape;
     const std::vector<Box> all = boxes_of(plan_, begin, end, whole);
     const double whole_work = work(begin, all);
-    const std::vector<Cut> cuts = useful_cuts(begin, end, whole, whole_work);
-    const auto room = static_cast<double>(rules_.cache_bytes / 2);
+    std::vector<Cut> cuts = useful_cuts(begin, end, whole, whole_work);
+    bool keeping = false;
+    for (std::size_t s = begin; s + 1 < end; ++s) keeping = keeping || kept(s, end);
+    const auto room = static_cast<double>(rules_.cache_bytes / (keeping ? 8 : 2));
     double wanted = std::max(
         {2.0, pieces_for(in_round ? 1 : rules_.threads, whole_work), static_cast<double>(held(begin, all)) / room});
     for (int attempt = 0; attempt < 4; ++attempt) {
       const Split split(whole, cuts, wanted);
       const std::vector<Box> middle = boxes_of(plan_, begin, end, split.piece(split.pieces() / 2));
       const auto bytes = static_cast<double>(held(begin, middle));
-      if (bytes <= room) return {begin, end, saved(begin, end, split, middle), split};
+      if (bytes <= room && keeps(begin, end, split)) return {begin, end, saved(begin, end, split, middle), split};
+      if (bytes <= room) {  // its boxes overlap, because the pieces are finer than the multiples of earlier steps
+        for (Cut& cut : cuts) cut.multiple *= 2;
+        continue;
+      }
       wanted = static_cast<double>(split.pieces()) * std::max(1.25, bytes / room);
     }
     return {begin, end};
+  }
+
+  bool kept(std::size_t s, std::size_t end) const { return readers_[made(s)].last >= end; }
+
+  // True if each element of what is kept belongs to one piece.
+  bool keeps(std::size_t begin, std::size_t end, const Split& split) const {
+    constexpr Dim kMostPieces = 256;
+    std::vector<std::size_t> makers;
+    for (std::size_t s = begin; s + 1 < end; ++s)
+      if (kept(s, end)) makers.push_back(s);
+    if (makers.empty()) return true;
+    if (split.pieces() > kMostPieces) return false;
+    std::vector<std::vector<Box>> all;
+    for (Dim i = 0; i < split.pieces(); ++i) all.push_back(boxes_of(plan_, begin, end, split.piece(i)));
+    return std::ranges::all_of(makers, [&](std::size_t s) {
+      Dim elements = 0;
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const Box& box = all[i][s - begin];
+        elements += box.shape().elements();
+        for (std::size_t j = 0; j < i; ++j)
+          if (overlap(box, all[j][s - begin])) return false;
+      }
+      return elements == shape_made(plan_, s).elements() / (rounds_[s] != nullptr ? rounds_[s]->samples : 1);
+    });
   }
 
   double saved(std::size_t begin, std::size_t end, const Split& split, const std::vector<Box>& middle) const {
@@ -161,7 +189,8 @@ class Chains {
       before += plan_.steps[s].step.nanoseconds / samples(s);
       const double bytes = static_cast<double>(plan_.values[made(s)].type.bytes()) / samples(s);
       if (s + 1 < end && bytes > static_cast<double>(rules_.cache_bytes))
-        traffic += bytes * static_cast<double>(passes(s, end - 1)) / rules_.value_bytes_per_nanosecond;
+        traffic += kept(s, end) ? bytes / kept_rate(s + 1)
+                                : bytes * static_cast<double>(passes(s, end - 1)) / rules_.value_bytes_per_nanosecond;
       for (const ValueId in : plan_.steps[s].node.inputs)
         if (in != kNoValue && plan_.values[in].constant != nullptr) constants += plan_.values[in].type.bytes();
     }
@@ -171,6 +200,12 @@ class Chains {
     if (constants + held(begin, middle) > rules_.cache_bytes)
       ns -= (pieces - 1) * static_cast<double>(constants) / rules_.constant_bytes_per_nanosecond;
     return ns > rules_.least_share * before ? ns * samples(begin) : 0;
+  }
+
+  // Of a value that the next step reads: nothing hides that if it only moves.
+  double kept_rate(std::size_t next) const {
+    const bool moves = plan_.steps[next].step.multiply_adds == 0;
+    return moves ? rules_.bare_bytes_per_nanosecond : rules_.value_bytes_per_nanosecond;
   }
 
   // How often what step s makes would be read and written to no purpose without a chain. A step in place writes into
@@ -188,7 +223,8 @@ class Chains {
     Stretch stretch{chain.begin, chain.end, {}, true};
     for (Dim i = 0; i < chain.split->pieces(); ++i)
       stretch.slabs.push_back(boxes_of(plan_, chain.begin, chain.end, chain.split->piece(i)));
-    for (std::size_t s = chain.begin; s + 1 < chain.end; ++s) plan_.values[made(s)].home = Home::Scratch;
+    for (std::size_t s = chain.begin; s + 1 < chain.end; ++s)
+      if (!kept(s, chain.end)) plan_.values[made(s)].home = Home::Scratch;
     return stretch;
   }
 

@@ -23,13 +23,14 @@ inline std::vector<Life> lives_of(const Plan& plan) {
   for (const Stretch& stretch : plan.stretches)
     for (std::size_t s = stretch.begin; s < stretch.end; ++s) {
       const Node& node = plan.steps[s].node;
+      const bool makes_inner = is_inner(plan, stretch, s);
       for (const ValueId v : node.outputs)
-        lives[plan.values[v].inside].touch(s + 1 == stretch.end ? stretch.begin : s,
-                                           s + 1 == stretch.end ? stretch.end - 1 : s);
+        lives[plan.values[v].inside].touch(makes_inner ? s : stretch.begin, makes_inner ? s : stretch.end - 1);
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         if (!node.has(i)) continue;
-        const bool inner = plan.values[node.inputs[i]].home == Home::Scratch ||
-                           (s > stretch.begin && node.inputs[i] == plan.steps[s - 1].node.outputs[0]);
+        const bool inner =
+            plan.values[node.inputs[i]].home == Home::Scratch || (s > stretch.begin && is_inner(plan, stretch, s - 1) &&
+                                                                  node.inputs[i] == plan.steps[s - 1].node.outputs[0]);
         lives[plan.values[node.inputs[i]].inside].touch(inner ? s : stretch.begin, inner ? s : stretch.end - 1);
       }
     }
@@ -49,6 +50,7 @@ inline void measure_values(Plan& plan) {
           value.type.bytes() / (value.home == Home::Sample ? static_cast<std::size_t>(value.type.shape[0]) : 1);
   for (const Stretch& stretch : plan.stretches)
     for (std::size_t i = 0; stretch.begin + i + 1 < stretch.end; ++i) {
+      if (!is_inner(plan, stretch, stretch.begin + i)) continue;
       PlannedValue& inner = plan.values[plan.steps[stretch.begin + i].node.outputs[0]];
       inner.bytes = 0;
       for (const auto& boxes : stretch.slabs)

@@ -84,5 +84,11 @@ struct Plan {
   std::optional<Stop> stop{};  // none: the outputs are the graph's
 };
 
+// Whether what the step makes is never whole. What a chain keeps is.
+inline bool is_inner(const Plan& plan, const Stretch& stretch, std::size_t step) {
+  return step + 1 < stretch.end &&
+         (!stretch.chained || plan.values[plan.steps[step].node.outputs[0]].home == Home::Scratch);
+}
+
 }  // namespace v0
 }  // namespace coverslip

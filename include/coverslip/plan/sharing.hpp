@@ -20,7 +20,8 @@ class Sharing {
       value.strides = strides_of(value.layout, value.type.shape);
     }
     for (const Stretch& stretch : plan.stretches) {  // whose inner values are never whole
-      for (std::size_t s = stretch.begin; s + 1 < stretch.end; ++s) fixed_[plan.steps[s].node.outputs[0]] = true;
+      for (std::size_t s = stretch.begin; s + 1 < stretch.end; ++s)
+        fixed_[plan.steps[s].node.outputs[0]] = is_inner(plan, stretch, s);
       for (std::size_t s = stretch.begin; s < stretch.end; ++s) stretches_[s] = &stretch;
     }
     for (std::size_t s = 0; s < plan.steps.size(); ++s)
