@@ -29,7 +29,7 @@ inline void add_few_outputs(std::vector<Step>& steps, const Node& node, const Ty
   step.scratch_bytes = 0;
   const auto lanes = static_cast<double>(kernels.f32_lanes);
   const double vectors = std::ceil(static_cast<double>(x[1]) / lanes) + 3;  // of an element of an output
-  step.nanoseconds = pass_nanoseconds(in[0].bytes()) * 1.5 +
+  step.nanoseconds = pass_nanoseconds(in[0].bytes() + TensorType{DType::f32, y}.bytes()) * 1.5 +
                      static_cast<double>(y.elements()) * vectors * lanes / multiply_adds_per_nanosecond(kernels);
   step.run = run_with_packed(
       [run = kernels.few_outputs_f32.run, epilogue = epilogue_of(node)](Inputs from, Outputs to, const float* weights,

@@ -180,6 +180,7 @@ void resize(const Node& node, Inputs in, Outputs out) {
 inline std::vector<Step> plan_resize(const Node& node, const Types& in, Constants constants,
                                      const PlanContext& context) {
   constexpr double kMostOutputs = 1 << 24, kMostCorners = 4096;  // of an axis; of an output
+  constexpr double kNanosecondsPerPixel = 6;                     // where its channels are blended together
   const Resizing resizing = resizing_of(node, in, constants);
   const TensorType type = resize_type(node, in, constants)[0];
   const std::size_t rank = type.shape.rank();
@@ -197,13 +198,15 @@ inline std::vector<Step> plan_resize(const Node& node, const Types& in, Constant
     const bool together = layout == Layout::ChannelsLast && rank > 2;
     if (together && resizing.axes[1].active) continue;
     const auto elements = static_cast<double>(type.shape.elements());
+    const double pixels = together && !nearest ? elements / static_cast<double>(std::max<Dim>(type.shape[1], 1)) : 0;
     candidates.push_back({.kernel = nearest ? "resize_nearest" : "resize",
                           .inputs = std::vector<Form>(in.size()),
                           .outputs = {layout},
                           .cuts = any_axis(rank),
                           .scratch_bytes = plan->scratch_bytes(together),
                           .nanoseconds = pass_nanoseconds((nearest ? 2 : 4) * type.bytes()) +
-                                         elements * std::sqrt(corners) / (together ? 20 : 4),
+                                         elements * std::sqrt(corners) / (together ? 20 : 4) +
+                                         pixels * kNanosecondsPerPixel,
                           .needed =
                               [plan, in](const Box& output) {
                                 auto boxes = whole_inputs({}, in, output);

@@ -36,7 +36,7 @@ inline std::optional<WinogradConv> winograd_conv(const Node& node, const Types& 
 
 // Rates, in bytes a nanosecond: of weights from memory and once more, of points that are made and that are read.
 inline double winograd_nanoseconds(const WinogradConv& conv, Dim samples, const KernelTable& kernels) {
-  constexpr double kFirst = 8, kAgain = 20, kMade = 44, kRead = 26, kLeastRows = 4;
+  constexpr double kFirst = 11, kAgain = 20, kMade = 44, kRead = 26, kLeastRows = 4;
   const auto tiles = static_cast<double>(samples * conv.tiles()), lanes = static_cast<double>(conv.lanes());
   const auto padded = static_cast<double>(conv.padded()), weights = static_cast<double>(conv.weight_floats());
   const double inputs = std::ceil(static_cast<double>(conv.channels) / lanes) * lanes;
