@@ -297,6 +297,25 @@ static void several_inputs_and_outputs_keep_their_order(const char* path) {
   coverslip_model_free(model);
 }
 
+static void packed_weights_are_saved(const char* path) {
+  const char* packed = "c_api_test_packed.slip";
+  int32_t passed = 0;
+  coverslip_model* model = NULL;
+  coverslip_error error;
+  CHECK(coverslip_model_load(path, &model, NULL) == COVERSLIP_OK);
+  CHECK(coverslip_model_save_packed(model, packed, &error) == COVERSLIP_BAD_INPUT); /* nothing is packed yet */
+  CHECK(coverslip_model_verify(model, NULL, &passed, NULL) == COVERSLIP_OK && passed == 1);
+  CHECK(coverslip_model_save_packed(model, NULL, &error) == COVERSLIP_BAD_INPUT);
+  CHECK(coverslip_model_save_packed(model, "no/such/folder/x.slip", &error) == COVERSLIP_IO);
+  CHECK(coverslip_model_save_packed(model, packed, &error) == COVERSLIP_OK);
+  coverslip_model_free(model);
+  passed = 0;
+  CHECK(coverslip_model_load(packed, &model, NULL) == COVERSLIP_OK);
+  CHECK(coverslip_model_verify(model, NULL, &passed, NULL) == COVERSLIP_OK && passed == 1);
+  coverslip_model_free(model);
+  CHECK(remove(packed) == 0);
+}
+
 int main(int argc, char** argv) {
   coverslip_model* model = NULL;
   coverslip_session* session = NULL;
@@ -317,6 +336,7 @@ int main(int argc, char** argv) {
   coverslip_model_free(model);
   sessions_outlive_their_model(argv[1]);
   memory_is_copied_or_kept_until_released(argv[1]);
+  packed_weights_are_saved(argv[1]);
   free_dimensions_are_the_callers_choice(argv[2]);
   several_inputs_and_outputs_keep_their_order(argv[3]);
   if (failures == 0) puts("passed");

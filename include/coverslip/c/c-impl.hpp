@@ -363,4 +363,11 @@ coverslip_code coverslip_model_verify(const coverslip_model* model, const covers
   });
 }
 
+coverslip_code coverslip_model_save_packed(const coverslip_model* model, const char* path, coverslip_error* error) {
+  return coverslip::c::guarded(error, [&] {
+    using coverslip::c::given;
+    given(model, "model").model.save_packed(&given(path, "path"));
+  });
+}
+
 }  // extern "C"

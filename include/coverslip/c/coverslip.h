@@ -167,6 +167,10 @@ coverslip_code coverslip_session_memory(coverslip_session* session, const covers
 coverslip_code coverslip_model_verify(const coverslip_model* model, const coverslip_options* options, int32_t* passed,
                                       coverslip_error* error);
 
+/* Writes the file of this model again, with its weights as all sessions so far have packed them: a session that would
+ * pack them so maps them instead. COVERSLIP_BAD_INPUT where no session has packed anything, COVERSLIP_IO. */
+coverslip_code coverslip_model_save_packed(const coverslip_model* model, const char* path, coverslip_error* error);
+
 #ifdef __cplusplus
 }
 #endif
