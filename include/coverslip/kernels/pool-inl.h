@@ -8,6 +8,7 @@
 
 #include <limits>
 
+#include "coverslip/kernels/half-inl.h"
 #include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/sums-inl.h"
 
@@ -71,19 +72,19 @@ struct NormOfTaps : SumOfTaps {
 };
 
 // kVectors vectors of outputs; load(tap, v) is what tap `tap`, a place in x, brings to the v-th.
-template <size_t kVectors, class F, class Load, class Store>
-HWY_INLINE void PoolVectors(const float* x, const PoolTaps& taps, float divisor, const Load& load, const Store& store) {
+template <size_t kVectors, class F, class T, class Load, class Store>
+HWY_INLINE void PoolVectors(const T* x, const PoolTaps& taps, float divisor, const Load& load, const Store& store) {
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   V all[kVectors];
   for (size_t v = 0; v < kVectors; ++v) all[v] = hn::Set(d, F::kFirst);
-  const float* plane = x;
+  const T* plane = x;
   for (size_t i = 0; i < taps.counts[0]; ++i, plane += taps.steps[0]) {
-    const float* row = plane;
+    const T* row = plane;
     for (size_t j = 0; j < taps.counts[1]; ++j, row += taps.steps[1]) {
       V along[kVectors];
       for (size_t v = 0; v < kVectors; ++v) along[v] = hn::Set(d, F::kFirst);
-      const float* tap = row;
+      const T* tap = row;
       for (size_t k = 0; k < taps.counts[2]; ++k, tap += taps.steps[2])
         for (size_t v = 0; v < kVectors; ++v) along[v] = F::Join(along[v], F::Term(load(tap, v)));
       for (size_t v = 0; v < kVectors; ++v) all[v] = F::Join(all[v], along[v]);
@@ -139,6 +140,31 @@ void Pool(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, fl
       PoolVectors<1, F>(
           x + c, taps, divisor, [&](const float* tap, size_t) HWY_ATTR { return hn::LoadN(d, tap, rest); },
           [&](auto all, size_t) HWY_ATTR { hn::StoreN(all, d, y + c, rest); });
+  }
+}
+
+// Channels side by side that are held as bf16.
+template <class F>
+void PoolNarrow(const void* x_data, void* y_data, const PoolTaps& taps, const PoolRow& row, float divisor) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToUnsigned<decltype(d)> bits;
+  const hn::Rebind<uint16_t, decltype(d)> d16;
+  const size_t lanes = hn::Lanes(d);
+  const auto* x = static_cast<const uint16_t*>(x_data);
+  auto* y = static_cast<uint16_t*>(y_data);
+  const auto wide = [&](auto v) HWY_ATTR { return hn::BitCast(d, WidenBF16::Of(bits, hn::PromoteTo(bits, v))); };
+  const auto narrow = [&](auto v) HWY_ATTR { return hn::TruncateTo(d16, NarrowBF16::Of(bits, hn::BitCast(bits, v))); };
+  for (size_t pixel = 0; pixel < row.pixels; ++pixel, x += row.x_step, y += row.y_step) {
+    size_t c = 0;
+    const auto load = [&](const uint16_t* tap, size_t v) HWY_ATTR { return wide(hn::LoadU(d16, tap + v * lanes)); };
+    const auto store = [&](auto all, size_t v) HWY_ATTR { hn::StoreU(narrow(all), d16, y + c + v * lanes); };
+    for (; c + 4 * lanes <= row.channels; c += 4 * lanes) PoolVectors<4, F>(x + c, taps, divisor, load, store);
+    for (; c + lanes <= row.channels; c += lanes) PoolVectors<1, F>(x + c, taps, divisor, load, store);
+    const size_t rest = row.channels - c;
+    if (rest > 0)
+      PoolVectors<1, F>(
+          x + c, taps, divisor, [&](const uint16_t* tap, size_t) HWY_ATTR { return wide(hn::LoadN(d16, tap, rest)); },
+          [&](auto all, size_t) HWY_ATTR { hn::StoreN(narrow(all), d16, y + c, rest); });
   }
 }
 
@@ -210,8 +236,8 @@ inline void MaxPlaces(const float* x, float* y, int64_t* places, const PoolTaps&
   }
 }
 
-inline constexpr PoolKernels kPool{.max = {Pool<MaxOfTaps>, MaxSideBySide},
-                                   .average = {Pool<SumOfTaps>, AverageSideBySide},
+inline constexpr PoolKernels kPool{.max = {Pool<MaxOfTaps>, MaxSideBySide, PoolNarrow<MaxOfTaps>},
+                                   .average = {Pool<SumOfTaps>, AverageSideBySide, PoolNarrow<SumOfTaps>},
                                    .absolute = {Pool<MagnitudesOfTaps>, MagnitudesSideBySide},
                                    .norm = {Pool<NormOfTaps>, SquaresSideBySide},
                                    .max_places = MaxPlaces};

@@ -24,6 +24,8 @@ struct PoolKernel {
   void (*run)(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, float divisor);
   // Of a single window whose last axis of taps lies side by side, in a fixed order of its own; no quotient, no root.
   float (*side_by_side)(const float* x, const PoolTaps& taps);
+  // `run` on numbers held as bf16, channels side by side; may be null.
+  void (*narrow)(const void* x, void* y, const PoolTaps& taps, const PoolRow& row, float divisor) = nullptr;
 };
 
 // n outputs y side by side that have the same taps, x_step elements apart, and where the first of the greatest lies:

@@ -15,6 +15,13 @@ inline constexpr double kBytesPerNanosecond = 30;
 // To read and write so many bytes, with simple arithmetic on the way.
 inline double pass_nanoseconds(std::size_t bytes) { return 50 + static_cast<double>(bytes) / kBytesPerNanosecond; }
 
+// By reading or writing so many numbers as bf16, not f32, where a core's own cache does not hold them.
+inline double narrow_saves(double numbers) {
+  constexpr double kNear = 1 << 20, kFarBytes = 15;
+  const auto far = [&](double bytes) { return std::max(0.0, bytes - kNear) / kFarBytes; };
+  return far(sizeof(float) * numbers) - far(sizeof(BFloat16) * numbers);
+}
+
 // A reorder, or anything else that moves single elements.
 inline constexpr double kScatterSlowdown = 4;
 

@@ -27,9 +27,6 @@ inline void convert_box(const View& from, View& to, const Box& box, const HalfKe
   });
 }
 
-// Numbers that are widened or rounded in a nanosecond, in a cache.
-inline constexpr double kConvertedPerNanosecond = 12;
-
 inline double convert_nanoseconds(const Shape& shape) {
   return pass_nanoseconds(static_cast<std::size_t>(shape.elements()) * (sizeof(float) + sizeof(BFloat16)));
 }
@@ -126,7 +123,7 @@ class NarrowStep {
 
   // Halves the whole along cuts, the best first, until a cell's numbers lie in a cache.
   bool choose_cells(const Needed& needed, const Shape& y) {
-    constexpr std::size_t kCell = 192 << 10, kMostCell = 1 << 20, kMostCells = 1 << 14;
+    constexpr std::size_t kCell = 64 << 10, kMostCell = 1 << 20, kMostCells = 1 << 14;
     if (in_.size() > kMostInputs) return false;
     cell_ = Index(std::span<const Dim>(y.begin(), y.rank()));
     for (const Cut& cut : step_.cuts)
@@ -208,11 +205,14 @@ inline std::optional<Step> narrowed(const Step& step, const Needed& needed, cons
   const auto made = NarrowStep::of(step, needed, node, in, y, constants, kernels, narrow_in, narrow_out);
   if (made == nullptr) return {};
   Step narrow = made->narrow();
-  constexpr double kCellNanoseconds = 150, kConstantBytesPerNanosecond = 40;
+  constexpr double kConverted = 6, kCellNanoseconds = 150, kConstantBytes = 40;  // numbers, in a cache; bytes
   narrow.scratch_bytes = made->scratch_bytes();
-  narrow.nanoseconds +=
-      made->numbers() / kConvertedPerNanosecond - made->numbers() * 2 / kBytesPerNanosecond +
-      made->cells() * (kCellNanoseconds + static_cast<double>(constant_bytes) / kConstantBytesPerNanosecond);
+  narrow.nanoseconds += made->numbers() / kConverted +
+                        made->cells() * (kCellNanoseconds + static_cast<double>(constant_bytes) / kConstantBytes);
+  for (std::size_t i = 0; i < in.size(); ++i)
+    if (narrow.inputs[i].narrow) narrow.nanoseconds -= narrow_saves(static_cast<double>(in[i].shape.elements()));
+  if (narrow.narrow) narrow.nanoseconds -= narrow_saves(static_cast<double>(y.elements()));
+  narrow.nanoseconds = std::max(narrow.nanoseconds, 1.0);
   narrow.run = [made](Inputs x, Outputs to, const Box& box, std::byte* scratch) { made->run(x, to, box, scratch); };
   narrow.kernel += narrow_in ? narrow_out ? "_narrow" : "_from_narrow" : "_to_narrow";
   return narrow;
@@ -253,7 +253,7 @@ inline void add_narrow(std::vector<Step>& steps, const OpDef& op, const Node& no
     steps.push_back(step);
     if (step.narrow || std::ranges::any_of(step.inputs, &Form::narrow)) continue;
     const Needed needed = [&](const Box& box) { return step.needed ? step.needed(box) : op.needed(node, in, box); };
-    for (const auto& [from, to] : {std::pair{true, true}, {true, false}, {false, true}})
+    for (const auto& [from, to] : kNarrowWays)
       if (auto narrow = narrowed(step, needed, node, in, made[0].shape, constants, context.kernels.half, from, to))
         steps.push_back(*std::move(narrow));
   }

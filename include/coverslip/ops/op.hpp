@@ -62,6 +62,9 @@ struct Step {
   std::function<void(Inputs, Outputs, const Box& box, std::byte* scratch)> run;
 };
 
+// Which of a step's inputs and output may be narrow: {inputs, output}.
+inline constexpr std::pair<bool, bool> kNarrowWays[] = {{true, true}, {true, false}, {false, true}};
+
 // What a candidate may depend on beside node, types and constants. Threads, slabs and max_memory are not here: they
 // must change no bit.
 struct PlanContext {

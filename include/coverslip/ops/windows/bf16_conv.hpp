@@ -19,12 +19,26 @@ inline double bf16_nanoseconds(const Bf16Conv& conv, double samples, const Kerne
          samples * conv.numbers_rounded() / kRounded + rows * columns / kMade + tiles * columns / 16 * kTile;
 }
 
+using NarrowTimes = std::array<double, std::size(kNarrowWays)>;  // in nanoseconds, of each way
+
+// `step` once more for each way, if there are any.
+inline void add_narrow_ways(std::vector<Step>& steps, Step step, const std::optional<NarrowTimes>& times) {
+  for (std::size_t way = 0; times && way < times->size(); ++way) {
+    step.inputs[0].narrow = kNarrowWays[way].first;
+    step.narrow = kNarrowWays[way].second;
+    if (step.in_place) step.inputs[*step.in_place].narrow = step.narrow;
+    step.nanoseconds = (*times)[way];
+    steps.push_back(step);
+  }
+}
+
 // A convolution in bf16, in the way that is best on the target.
 struct ConvInBf16 {
   OrderedPanels panels{};  // as f32 would have them
   std::string order{};     // of their terms; none: theirs
   std::size_t scratch_bytes = 0;
   double nanoseconds = 0;
+  std::optional<NarrowTimes> narrow{};  // where it reads and makes narrow values, too
   std::function<void(const View& x, const float* weights, const float* bias, const View* init, View& y, const Box&,
                      std::byte* scratch)>
       run{};
@@ -47,6 +61,14 @@ inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTa
     made.order = ", " + image.window().name();
     made.scratch_bytes = image.scratch_bytes();
     made.nanoseconds = bf16_nanoseconds(image, static_cast<double>(y[0]), table);
+    made.narrow.emplace();
+    double x = static_cast<double>(y[0] * conv.channels);
+    for (const AxisTaps& axis : conv.axes) x *= static_cast<double>(axis.inputs);
+    for (std::size_t way = 0; way < made.narrow->size(); ++way) {
+      const auto& [from, to] = kNarrowWays[way];
+      const double saved = (from ? narrow_saves(x) : 0) + (to ? narrow_saves(static_cast<double>(y.elements())) : 0);
+      (*made.narrow)[way] = std::max(made.nanoseconds - saved, 1.0);
+    }
     made.run = run(image);
     return made;
   }
@@ -84,7 +106,8 @@ inline void add_bf16_conv(std::vector<Step>& steps, const Node& node, const Indi
   step.run = run_with_packed(
       [run = conv.run](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
                        std::byte* scratch) { run(from[0], weights, bias, residual_of(from), to[0], box, scratch); });
-  steps.push_back(std::move(step));
+  steps.push_back(step);
+  add_narrow_ways(steps, step, conv.narrow);
 }
 
 }  // namespace coverslip::inline v0::ops

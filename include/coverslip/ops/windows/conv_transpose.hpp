@@ -260,6 +260,7 @@ inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, 
   step.scratch_bytes = 0;
   std::string name = packing_of(wide);
   Dim terms = 0, floats = 0;
+  std::optional<NarrowTimes> narrow(std::in_place);
   for (std::size_t first = 0, end = 0; first < wide.size(); first = end) {
     std::vector<IndirectConv> others;
     for (end = first + 1; context.kernels.gemm_bf16.tiles != nullptr && end < wide.size(); ++end) {
@@ -273,6 +274,8 @@ inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, 
     terms = std::max(terms, wide[first].conv.terms());
     floats += static_cast<Dim>(end - first) * conv.panels.paired().floats();
     step.nanoseconds += conv.nanoseconds;
+    if (!conv.narrow) narrow.reset();
+    for (std::size_t way = 0; narrow && way < narrow->size(); ++way) (*narrow)[way] += (*conv.narrow)[way];
     step.scratch_bytes = std::max(step.scratch_bytes, conv.scratch_bytes);
   }
   const Dim all = wide.back().weights + wide.back().conv.panels.floats();
@@ -288,7 +291,8 @@ inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, 
         for (const Part& part : parts)
           part.conv.run(from[0], weights + part.weights, bias, nullptr, to[0], box, memory);
       });
-  steps.push_back(std::move(step));
+  steps.push_back(step);
+  add_narrow_ways(steps, step, narrow);
 }
 
 inline std::vector<Step> plan_conv_transpose(const Node& node, const Types& in, Constants constants,

@@ -122,8 +122,11 @@ inline void run_pool(const PoolKernel& kernel, const Pooling& pooling, const Vie
               .y_step = y.strides()[last]};
   for_each_pool_work(pooling, x, together, box, [&](const PoolWork& work, std::size_t pixels) {
     row.pixels = pixels;
+    const auto divisor = static_cast<float>(std::max(work.count, 1.0));
+    if (x.dtype() == DType::bf16)
+      return kernel.narrow(work.any ? x.at(work.from) : y.at(work.to), y.at(work.to), work.taps, row, divisor);
     const float* source = work.any ? x.as<float>(work.from) : y.as<float>(work.to);  // not read without taps
-    kernel.run(source, y.as<float>(work.to), work.taps, row, static_cast<float>(std::max(work.count, 1.0)));
+    kernel.run(source, y.as<float>(work.to), work.taps, row, divisor);
   });
 }
 
@@ -207,6 +210,12 @@ inline std::vector<Step> plan_pool(const Node& node, const Types& in, Constants 
   auto candidates = in_each_layout(1, 1, std::move(step));
   // Planar: vectors run along a row, but for its ends, and a stride takes them apart.
   candidates[0].nanoseconds += (pooling.windows[pooling.axes - 1].stride > 2 ? 8 : 2) * reads;
+  if (context.bf16 && kernel->narrow != nullptr) {
+    Step narrow = candidates[1];
+    narrow.inputs[0].narrow = narrow.narrow = true;
+    narrow.nanoseconds *= 0.6;
+    candidates.push_back(std::move(narrow));
+  }
   return candidates;
 }
 
