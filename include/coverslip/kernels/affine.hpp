@@ -17,6 +17,9 @@ struct AffineParameters {
 // x and y may be the same array.
 struct AffineKernels {
   void (*run)(const float* x, float* y, const Rows& rows, const AffineParameters& parameters, const Epilogue& epilogue);
+  // The same on numbers held as bf16. False, and nothing done, for an activation that it has not; no rows ask.
+  bool (*narrow)(const void* x, void* y, const Rows& rows, const AffineParameters& parameters,
+                 const Epilogue& epilogue);
 };
 
 }  // namespace v0

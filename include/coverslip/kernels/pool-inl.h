@@ -8,7 +8,7 @@
 
 #include <limits>
 
-#include "coverslip/kernels/half-inl.h"
+#include "coverslip/kernels/narrow-inl.h"
 #include "coverslip/kernels/pool.hpp"
 #include "coverslip/kernels/sums-inl.h"
 
@@ -124,48 +124,33 @@ void PoolPixels(const float* x, float* y, const PoolTaps& taps, const PoolRow& r
   }
 }
 
-template <class F>
-void Pool(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, float divisor) {
-  if (row.channels == 1 && row.y_step == 1 && row.pixels > 1) return PoolPixels<F>(x, y, taps, row, divisor);
-  const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
+// Each output's channels side by side.
+template <class F, class T>
+void PoolChannels(const T* x, T* y, const PoolTaps& taps, const PoolRow& row, float divisor) {
+  const size_t lanes = hn::Lanes(NarrowTag());
   for (size_t pixel = 0; pixel < row.pixels; ++pixel, x += row.x_step, y += row.y_step) {
     size_t c = 0;
-    const auto load = [&](const float* tap, size_t v) HWY_ATTR { return hn::LoadU(d, tap + v * lanes); };
-    const auto store = [&](auto all, size_t v) HWY_ATTR { hn::StoreU(all, d, y + c + v * lanes); };
+    const auto load = [&](const T* tap, size_t v) HWY_ATTR { return GetNumbers(tap + v * lanes); };
+    const auto store = [&](auto all, size_t v) HWY_ATTR { PutNumbers(all, y + c + v * lanes); };
     for (; c + 4 * lanes <= row.channels; c += 4 * lanes) PoolVectors<4, F>(x + c, taps, divisor, load, store);
     for (; c + lanes <= row.channels; c += lanes) PoolVectors<1, F>(x + c, taps, divisor, load, store);
     const size_t rest = row.channels - c;
     if (rest > 0)
       PoolVectors<1, F>(
-          x + c, taps, divisor, [&](const float* tap, size_t) HWY_ATTR { return hn::LoadN(d, tap, rest); },
-          [&](auto all, size_t) HWY_ATTR { hn::StoreN(all, d, y + c, rest); });
+          x + c, taps, divisor, [&](const T* tap, size_t) HWY_ATTR { return GetNumbers(tap, rest); },
+          [&](auto all, size_t) HWY_ATTR { PutNumbers(all, y + c, rest); });
   }
 }
 
-// Channels side by side that are held as bf16.
 template <class F>
-void PoolNarrow(const void* x_data, void* y_data, const PoolTaps& taps, const PoolRow& row, float divisor) {
-  const hn::ScalableTag<float> d;
-  const hn::RebindToUnsigned<decltype(d)> bits;
-  const hn::Rebind<uint16_t, decltype(d)> d16;
-  const size_t lanes = hn::Lanes(d);
-  const auto* x = static_cast<const uint16_t*>(x_data);
-  auto* y = static_cast<uint16_t*>(y_data);
-  const auto wide = [&](auto v) HWY_ATTR { return hn::BitCast(d, WidenBF16::Of(bits, hn::PromoteTo(bits, v))); };
-  const auto narrow = [&](auto v) HWY_ATTR { return hn::TruncateTo(d16, NarrowBF16::Of(bits, hn::BitCast(bits, v))); };
-  for (size_t pixel = 0; pixel < row.pixels; ++pixel, x += row.x_step, y += row.y_step) {
-    size_t c = 0;
-    const auto load = [&](const uint16_t* tap, size_t v) HWY_ATTR { return wide(hn::LoadU(d16, tap + v * lanes)); };
-    const auto store = [&](auto all, size_t v) HWY_ATTR { hn::StoreU(narrow(all), d16, y + c + v * lanes); };
-    for (; c + 4 * lanes <= row.channels; c += 4 * lanes) PoolVectors<4, F>(x + c, taps, divisor, load, store);
-    for (; c + lanes <= row.channels; c += lanes) PoolVectors<1, F>(x + c, taps, divisor, load, store);
-    const size_t rest = row.channels - c;
-    if (rest > 0)
-      PoolVectors<1, F>(
-          x + c, taps, divisor, [&](const uint16_t* tap, size_t) HWY_ATTR { return wide(hn::LoadN(d16, tap, rest)); },
-          [&](auto all, size_t) HWY_ATTR { hn::StoreN(narrow(all), d16, y + c, rest); });
-  }
+void Pool(const float* x, float* y, const PoolTaps& taps, const PoolRow& row, float divisor) {
+  if (row.channels == 1 && row.y_step == 1 && row.pixels > 1) return PoolPixels<F>(x, y, taps, row, divisor);
+  PoolChannels<F>(x, y, taps, row, divisor);
+}
+
+template <class F>
+void PoolNarrow(const void* x, void* y, const PoolTaps& taps, const PoolRow& row, float divisor) {
+  PoolChannels<F>(static_cast<const uint16_t*>(x), static_cast<uint16_t*>(y), taps, row, divisor);
 }
 
 template <class F>
