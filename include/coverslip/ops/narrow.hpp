@@ -1,6 +1,5 @@
 // Candidates on values that a plan in bf16 holds as bf16 between its steps ("narrow"): half the bytes to read and write.
 #pragma once
-#include <bit>
 #include <memory>
 
 #include "coverslip/ops/copy.hpp"

@@ -76,6 +76,7 @@ class Chains {
       for (std::size_t end = begin + 1; end < std::min(n, begin + kLongest) && can_chain(end - 1); ++end) {
         if (!can_be_inner(end - 1) || !can_chain(end) || !reads_one_of(begin, end)) break;
         if (rounds_[begin] != rounds_[end]) break;
+        if (keeps_small(begin, end + 1)) continue;
         const Chain chain = of(begin, end + 1);
         if (chain.saved <= 0 || saved[begin] + chain.saved <= saved[end + 1]) continue;
         saved[end + 1] = saved[begin] + chain.saved;
@@ -147,8 +148,10 @@ class Chains {
       const Split split(whole, cuts, wanted);
       const std::vector<Box> middle = boxes_of(plan_, begin, end, split.piece(split.pieces() / 2));
       const auto bytes = static_cast<double>(held(begin, middle));
-      if (bytes <= room && keeps(begin, end, split)) return {begin, end, saved(begin, end, split, middle), split};
-      if (bytes <= room) {  // its boxes overlap, because the pieces are finer than the multiples of earlier steps
+      if (bytes <= room) {
+        const double ns = saved(begin, end, split, middle);
+        if (ns <= 0 || keeps(begin, end, split)) return {begin, end, ns, split};
+        // Boxes of what is kept overlap, because the pieces are finer than the multiples of earlier steps
         for (Cut& cut : cuts) cut.multiple *= 2;
         continue;
       }
@@ -158,6 +161,15 @@ class Chains {
   }
 
   bool kept(std::size_t s, std::size_t end) const { return readers_[made(s)].last >= end; }
+
+  // Whether a value is kept that the cache would hold anyway.
+  bool keeps_small(std::size_t begin, std::size_t end) const {
+    for (std::size_t s = begin; s + 1 < end; ++s) {
+      const auto bytes = static_cast<double>(plan_.values[made(s)].type.bytes()) / samples(s);
+      if (kept(s, end) && bytes <= static_cast<double>(rules_.cache_bytes)) return true;
+    }
+    return false;
+  }
 
   // True if each element of what is kept belongs to one piece.
   bool keeps(std::size_t begin, std::size_t end, const Split& split) const {

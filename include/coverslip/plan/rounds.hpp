@@ -1,5 +1,7 @@
 // Where a batch need not be whole: which steps run sample by sample, so that what lies between them is one sample.
 #pragma once
+#include <cmath>
+
 #include "coverslip/plan/boxes.hpp"
 #include "coverslip/plan/cache_rules.hpp"
 

@@ -1,5 +1,7 @@
 // Convolution in bf16 of an input that is rounded once: which terms of a window lie side by side in it.
 #pragma once
+#include <numeric>
+
 #include "coverslip/ops/bf16.hpp"
 #include "coverslip/ops/windows/indirect.hpp"
 
