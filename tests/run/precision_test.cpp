@@ -8,14 +8,16 @@ using namespace coverslip;
 namespace {
 
 const TensorType kMap{DType::f32, {1, 64, 48, 48}};
+const TensorType kLargeMap{DType::f32, {1, 32, 160, 160}};
+
+Tensor weights(const Shape& shape) {
+  Tensor t = ramp({DType::f32, shape});
+  for (float& x : t.values<float>()) x = 0.01f * std::sin(x);
+  return t;
+}
 
 // Big enough that its products are predicted to be faster in bfloat16.
 Graph network() {
-  const auto weights = [](const Shape& shape) {
-    Tensor t = ramp({DType::f32, shape});
-    for (float& x : t.values<float>()) x = 0.01f * std::sin(x);
-    return t;
-  };
   Graph g;
   ValueId v = g.input(kMap);
   v = g.append("Conv", "wide", {v, g.constant(weights({96, 64, 3, 3})), g.constant(weights({96}))},
@@ -27,8 +29,33 @@ Graph network() {
   return g;
 }
 
-Tensor waves() {
-  Tensor t = ramp(kMap);
+// A small U-Net whose values are beyond a core's cache: a pool, a skip connection, a norm, a residual.
+Graph network_of_large_maps() {
+  const Attributes same{{"pads", std::vector<Dim>{1, 1, 1, 1}}, {"activation", std::string("Relu")}};
+  const Attributes twice{{"strides", std::vector<Dim>{2, 2}}};
+  Graph g;
+  const auto all = [&](Dim channels, float x) {
+    Tensor t({DType::f32, {channels}});
+    for (float& value : t.values<float>()) value = x;
+    return g.constant(t);
+  };
+  const auto conv = [&](const char* name, ValueId v, Dim from, Dim to) {
+    return g.append("Conv", name, {v, g.constant(weights({to, from, 3, 3}))}, same);
+  };
+  const ValueId fine = conv("fine", g.input(kLargeMap), 32, 32);
+  ValueId v = g.append("MaxPool", "pool", {fine}, {{"kernel_shape", std::vector<Dim>{2, 2}}, *twice.begin()});
+  v = conv("coarse", v, 32, 64);
+  v = g.append("ConvTranspose", "up", {v, g.constant(weights({64, 32, 2, 2}))}, twice);
+  v = g.append("Concat", "skip", {fine, v}, {{"axis", Dim{1}}});
+  v = g.append("BatchNormalization", "norm", {v, all(64, 3.0f), all(64, 0.1f), all(64, 0.01f), all(64, 2.0f)});
+  v = conv("joined", v, 64, 32);
+  v = g.append("Add", "residual", {v, fine});
+  g.outputs = {g.append("Conv", "head", {v, g.constant(weights({2, 32, 1, 1}))})};
+  return g;
+}
+
+Tensor waves(const TensorType& type = kMap) {
+  Tensor t = ramp(type);
   for (float& x : t.values<float>()) x = std::sin(x);
   return t;
 }
@@ -62,6 +89,37 @@ TEST_CASE("bfloat16 is exact enough, the same for any threads and memory, and sa
     more.max_memory = session.memory().peak() * 9 / 10;
     more.threads = 1;
     CHECK(same_bits(Session(model, more).run(x), y));
+  }
+}
+
+TEST_CASE("values beyond the caches stay bfloat16 between steps, with the same bits for any threads and memory") {
+  const Model model(network_of_large_maps());
+  const Tensor x = waves(kLargeMap);
+  for (const KernelTable* kernels : supported_kernels()) {
+    if (!has_bf16(*kernels) || kernels->gemm_bf16.tiles == nullptr) continue;
+    CAPTURE(kernels->name);
+    const auto target = static_cast<Target>(std::ranges::find(kTargetNames, kernels->name) - std::begin(kTargetNames));
+    const Options options{.threads = 1, .precision = Precision::Bfloat16, .target = target};
+    Session session(model, options), wide(model, {.threads = 1, .target = target});
+    CHECK(session.describe().find("bf16 1x32x160x160") != std::string::npos);
+    CHECK(wide.describe().find("bf16 ") == std::string::npos);
+    const Tensor y = session.run(x), exact = wide.run(x);
+    REQUIRE(y.type() == exact.type());
+    double largest = 0, apart = 0;
+    for (std::size_t i = 0; i < y.values<float>().size(); ++i) {
+      largest = std::max(largest, std::abs(double{exact.values<float>()[i]}));
+      apart = std::max(apart, std::abs(double{y.values<float>()[i]} - double{exact.values<float>()[i]}));
+    }
+    CHECK(apart > 0);
+    CHECK(apart < largest / 16);
+    for (const int threads : {2, 3, 16}) {
+      Options more = options;
+      more.threads = threads;
+      CHECK(same_bits(Session(model, more).run(x), y));
+    }
+    Options less = options;
+    less.max_memory = session.memory().peak() * 9 / 10;
+    CHECK(same_bits(Session(model, less).run(x), y));
   }
 }
 
