@@ -4,7 +4,7 @@
 
 namespace coverslip::inline v0::ops {
 
-// Channels-last input and output. What is infinite or no number may spread to outputs nearby.
+// Channels-last input and output. What is infinite or no number may spread to outputs nearby, of which cuts decide.
 class Bf16Conv {
  public:
   // `conv`: in f32, but for panels of as many columns as the kernel's; y: the shape of all outputs. `others` differ from

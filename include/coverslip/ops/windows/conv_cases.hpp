@@ -58,6 +58,13 @@ inline std::vector<Case> conv_cases() {
        true,
        {2, 48, 3, 5}},
       {{1, 8, 4, 4}, {20, 8, 1, 1}, {{"activation", std::string("Sigmoid")}}, false, {1, 20, 4, 4}},
+      // Runs of terms around 32, and lines around 16 outputs, which bf16 counts in.
+      {{2, 16, 3, 33}, {20, 16, 3, 3}, same, true, {2, 20, 3, 33}},
+      {{1, 48, 4, 17}, {33, 48, 3, 3}, {{"pads", Dims{1, 1, 1, 1}}, {"strides", Dims{1, 3}}}},
+      {{1, 31, 3, 19}, {16, 31, 1, 5}, {{"dilations", Dims{1, 2}}, {"pads", Dims{0, 4, 0, 4}}}},
+      {{1, 5, 3, 3, 18}, {16, 5, 3, 3, 3}, {{"pads", Dims{1, 1, 1, 1, 1, 1}}, {"strides", Dims{2, 1, 1}}}},
+      {{1, 33, 40}, {17, 33, 3}, {{"pads", Dims{1, 1}}, {"activation", std::string("Gelu")}}},
+      {{1, 64, 3, 16}, {32, 32, 3, 1}, {{"group", Dim{2}}, {"pads", Dims{1, 0, 1, 0}}}},
       {{1, 8, 4, 7}, {20, 8, 1, 1}, {{"activation", std::string("HardSigmoid")}, {"strides", Dims{2, 2}}}},
       {{1, 6, 5, 5}, {9, 2, 3, 3}, {{"group", Dim{3}}, {"pads", Dims{1, 1, 1, 1}}}},
       {{1, 6, 5, 5}, {12, 1, 3, 3}, {{"group", Dim{6}}, {"pads", Dims{1, 1, 1, 1}}}, true, {1, 12, 5, 5}},
