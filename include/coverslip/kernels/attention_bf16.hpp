@@ -1,4 +1,4 @@
-// Contract of the kernel of attention that multiplies in bf16: scores, softmax and sums of values of a block of queries.
+// Contract of attention in bf16: scores, softmax and sums of values of a block of queries.
 #pragma once
 #include <cstddef>
 

@@ -61,8 +61,8 @@ inline Form bf16_form(std::vector<OrderedPanels> all, const Form& form, const Ge
           .packed = type};
 }
 
-// Of `rows` of A by all panels; A and C may be narrow. Rates beside the products': numbers a nanosecond that are rounded
-// and made, and bytes of weights.
+// Of `rows` of A by all panels; A and C may be narrow. Rates beside the products': numbers a nanosecond that are
+// rounded and made, and bytes of weights.
 inline double bf16_nanoseconds(double rows, const Panels& panels, const KernelTable& kernels, bool narrow_in = false,
                                bool narrow_out = false) {
   constexpr double kRounded = 10, kCopied = 20, kMade = 4, kMadeNarrow = 8, kWeights = 40, kLeastRows = 16;

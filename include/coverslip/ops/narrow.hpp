@@ -1,4 +1,4 @@
-// Candidates on values that a plan in bf16 holds as bf16 between its steps ("narrow"): half the bytes to read and write.
+// Candidates on values that a plan in bf16 holds as bf16 between its steps ("narrow"): half the bytes to move.
 #pragma once
 #include <memory>
 

@@ -7,8 +7,8 @@
 namespace coverslip {
 inline namespace v0 {
 
-// Scratch: of the thread that takes a box through a chain; what it holds is that box of the value. Sample: there too, of
-// the thread that takes a sample through a round.
+// Scratch: of the thread that takes a box through a chain; what it holds is that box of the value. Sample: there too,
+// of the thread that takes a sample through a round.
 enum class Home : std::uint8_t { Arena, Scratch, Sample, Input, Output, Constant };
 
 struct PlannedValue {
@@ -47,8 +47,8 @@ struct Stretch {
   bool chained = false;  // each pass is one thread's work, with inner values in its scratch; else threads share a box
 };
 
-// Steps [begin, end), and so whole stretches, that keep samples apart: a thread takes one sample after the other through
-// all of them. Their stretches' boxes are those of sample 0.
+// Steps [begin, end), and so whole stretches, that keep samples apart: a thread takes one sample after the other
+// through all of them. Their stretches' boxes are those of sample 0.
 struct Round {
   std::size_t begin, end;
   Dim samples;

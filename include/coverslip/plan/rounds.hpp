@@ -8,9 +8,9 @@
 namespace coverslip {
 inline namespace v0 {
 
-// Any rounds give the same bits, so they may depend on threads. Of all steps in a row that keep samples apart those form
-// a round which save the most time, by prediction: traffic to the outer caches, less what weights that come again for
-// each sample cost, and threads that have no sample left to work on.
+// Any rounds give the same bits, so they may depend on threads. Of all steps in a row that keep samples apart those
+// form a round which save the most time, by prediction: traffic to the outer caches, less what weights that come again
+// for each sample cost, and threads that have no sample left to work on.
 class Rounds {
  public:
   Rounds(Plan& plan, const CacheRules& rules) : plan_(plan), rules_(rules), last_reader_(plan.values.size(), 0) {

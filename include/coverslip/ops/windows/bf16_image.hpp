@@ -7,8 +7,8 @@ namespace coverslip::inline v0::ops {
 // Channels-last input and output. What is infinite or no number may spread to outputs nearby, of which cuts decide.
 class Bf16Conv {
  public:
-  // `conv`: in f32, but for panels of as many columns as the kernel's; y: the shape of all outputs. `others` differ from
-  // it in weights and in where outputs lie alone, and their weights follow.
+  // `conv`: in f32, but for panels of as many columns as the kernel's; y: the shape of all outputs. `others` differ
+  // from it in weights and in where outputs lie alone, and their weights follow.
   Bf16Conv(const IndirectConv& conv, const Shape& y, const GemmBf16Kernels& kernels,
            std::span<const IndirectConv> others = {})
       : window_(conv), panels_(conv.panels), channels_(conv.channels), kernels_(kernels), epilogue_(conv.epilogue) {
