@@ -29,7 +29,7 @@ Graph network() {
   return g;
 }
 
-// A small U-Net whose values are beyond a core's cache: a pool, a skip connection, a norm, a residual.
+// A small U-Net whose values are beyond a core's cache: a pool, a skip connection, norms, a residual.
 Graph network_of_large_maps() {
   const Attributes same{{"pads", std::vector<Dim>{1, 1, 1, 1}}, {"activation", std::string("Relu")}};
   const Attributes twice{{"strides", std::vector<Dim>{2, 2}}};
@@ -39,6 +39,10 @@ Graph network_of_large_maps() {
     for (float& value : t.values<float>()) value = x;
     return g.constant(t);
   };
+  const auto norm = [&](const char* name, ValueId v, Dim n, Attributes attributes) {
+    return g.append("BatchNormalization", name, {v, all(n, 3.0f), all(n, 0.1f), all(n, 0.01f), all(n, 2.0f)},
+                    std::move(attributes));
+  };
   const auto conv = [&](const char* name, ValueId v, Dim from, Dim to) {
     return g.append("Conv", name, {v, g.constant(weights({to, from, 3, 3}))}, same);
   };
@@ -47,9 +51,11 @@ Graph network_of_large_maps() {
   v = conv("coarse", v, 32, 64);
   v = g.append("ConvTranspose", "up", {v, g.constant(weights({64, 32, 2, 2}))}, twice);
   v = g.append("Concat", "skip", {fine, v}, {{"axis", Dim{1}}});
-  v = g.append("BatchNormalization", "norm", {v, all(64, 3.0f), all(64, 0.1f), all(64, 0.01f), all(64, 2.0f)});
+  v = norm("norm", v, 64, {});
   v = conv("joined", v, 64, 32);
   v = g.append("Add", "residual", {v, fine});
+  v = norm("scales", v, 32, {{"activation", std::string("Relu")}});
+  v = g.append("Conv", "mixed", {v, g.constant(weights({32, 32, 1, 1}))});
   g.outputs = {g.append("Conv", "head", {v, g.constant(weights({2, 32, 1, 1}))})};
   return g;
 }
@@ -102,6 +108,7 @@ TEST_CASE("values beyond the caches stay bfloat16 between steps, with the same b
     const Options options{.threads = 1, .precision = Precision::Bfloat16, .target = target};
     Session session(model, options), wide(model, {.threads = 1, .target = target});
     CHECK(session.describe().find("bf16 1x32x160x160") != std::string::npos);
+    CHECK(session.describe().find("conv_pointwise_bf16_scaled") != std::string::npos);
     CHECK(wide.describe().find("bf16 ") == std::string::npos);
     const Tensor y = session.run(x), exact = wide.run(x);
     REQUIRE(y.type() == exact.type());

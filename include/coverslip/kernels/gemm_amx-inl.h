@@ -274,17 +274,39 @@ inline void AmxTiles(const TilesBf16& work) {
   if (beside.done.rows > 0) beside.rows(work, beside.done, 0, beside.done.rows, end);
 }
 
+template <class T>
+HWY_INLINE void AmxScaleRow(const RowsBf16& rows, const T* x, hwy::bfloat16_t* y) {
+  const hn::Repartition<hwy::bfloat16_t, TileF32> d;
+  const auto least = hn::Zero(TileF32());
+  const auto scaled = [&](size_t k, size_t n) HWY_ATTR {
+    return AtLeast(least, hn::MulAdd(AmxLoadN(x + k, n), AmxLoadN(rows.scale + k, n), AmxLoadN(rows.shift + k, n)));
+  };
+  size_t k = 0;
+  for (; k + 2 * kTileLanes <= rows.n; k += 2 * kTileLanes)
+    hn::StoreU(hn::OrderedDemote2To(d, scaled(k, kTileLanes), scaled(k + kTileLanes, kTileLanes)), d, y + k);
+  if (k == rows.n) return;
+  const size_t n = rows.n - k, lower = std::min(kTileLanes, n);
+  hn::StoreN(hn::OrderedDemote2To(d, scaled(k, lower), scaled(k + lower, n - lower)), d, y + k, n);
+}
+
 inline void AmxRound(const RowsBf16& rows) {
   using Half = hwy::bfloat16_t;
   const hn::ScalableTag<Half> d;
   const hn::Repartition<float, decltype(d)> df;
   const size_t lanes = hn::Lanes(df);
   const size_t bytes = rows.n * (rows.x_bf16 ? sizeof(Half) : sizeof(float));
-  const bool dense = rows.x_step == static_cast<ptrdiff_t>(bytes) && rows.to_step == static_cast<ptrdiff_t>(2 * rows.n);
+  const bool dense = rows.scale == nullptr && rows.x_step == static_cast<ptrdiff_t>(bytes) &&
+                     rows.to_step == static_cast<ptrdiff_t>(2 * rows.n);
   const size_t count = dense ? 1 : rows.rows, n = dense ? rows.rows * rows.n : rows.n;
   const std::byte* from = rows.x;
   std::byte* to = rows.to;
   for (size_t i = 0; i < count; ++i, from += rows.x_step, to += rows.to_step) {
+    if (rows.scale != nullptr) {
+      auto* const y = reinterpret_cast<Half*>(to);
+      rows.x_bf16 ? AmxScaleRow(rows, reinterpret_cast<const Half*>(from), y)
+                  : AmxScaleRow(rows, reinterpret_cast<const float*>(from), y);
+      continue;
+    }
     if (rows.x_bf16) {
       std::memcpy(to, from, 2 * n);
       continue;

@@ -31,13 +31,15 @@ struct TilesBf16 {
   void* scratch;
 };
 
-// Rows of n numbers to bf16, from f32 or as they are.
+// Rows of n numbers to bf16, from f32 or as they are; with scale and shift of each number of a row, max(0, x * scale +
+// shift).
 struct RowsBf16 {
   const std::byte* x;
   bool x_bf16;
   std::byte* to;
   std::size_t rows, n;
   std::ptrdiff_t x_step, to_step;  // bytes from a row to the next
+  const float *scale = nullptr, *shift = nullptr;
 };
 
 struct GemmBf16Kernels {

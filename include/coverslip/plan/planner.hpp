@@ -1,5 +1,6 @@
 // Graph -> Plan: the stages of planning in their order.
 #pragma once
+#include "coverslip/plan/absorption.hpp"
 #include "coverslip/plan/chains.hpp"
 #include "coverslip/plan/lowering.hpp"
 #include "coverslip/plan/memory.hpp"
@@ -56,6 +57,7 @@ inline std::vector<Dim> slab_heights(const Plan& plan) {
 inline Plan make_plan(const Graph& graph, const PlanContext& context, PackStore& packs, const Entry& entry,
                       const Budget& budget) {
   Typing typing(graph, context, entry);
+  Absorption{typing.plan, typing.nodes, context};
   const Choice choice(typing.plan, typing.nodes);
   Plan lowered = Lowering(std::move(typing.plan), typing.nodes, choice, packs, context.kernels, budget.each).take();
   for (const auto& ports : {lowered.inputs, lowered.outputs})

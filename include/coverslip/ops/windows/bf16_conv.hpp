@@ -39,10 +39,11 @@ struct ConvInBf16 {
   std::size_t scratch_bytes = 0;
   double nanoseconds = 0;
   std::optional<NarrowTimes> narrow{};  // where it reads and makes narrow values, too
-  std::function<void(const View& x, const float* weights, const float* bias, const View* init, View& y, const Box&,
-                     std::byte* scratch)>
-      run{};
+  // Inputs 3, and 4 and 5, if there are any: a residual, and scales of the input, which there are only with tiles.
+  std::function<void(Inputs, const float* weights, const float* bias, View& y, const Box&, std::byte* scratch)> run{};
 };
+
+inline InputScales scales_of(Inputs from) { return from.size() > 5 ? InputScales{&from[4], &from[5]} : InputScales{}; }
 
 // `conv`: in f32, of which outputs [N,K,...] in the shape `y` are some or all. `others`: see Bf16Conv, which there is
 // where the kernels have tiles.
@@ -51,10 +52,6 @@ inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTa
   const GemmBf16Kernels& kernels = table.gemm_bf16;
   conv.panels.width = static_cast<Dim>(kernels.columns);
   ConvInBf16 made{.panels = {conv.panels}};
-  const auto run = [](const auto& way) {
-    return [way](const View& x, const float* weights, const float* bias, const View* init, View& to, const Box& box,
-                 std::byte* scratch) { way.run(x, weights, bias, init, to, box, scratch); };
-  };
   if (kernels.tiles != nullptr) {
     const Bf16Conv image(conv, y, kernels, others);
     made.panels.order = image.window().order;
@@ -69,7 +66,10 @@ inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTa
       const double saved = (from ? narrow_saves(x) : 0) + (to ? narrow_saves(static_cast<double>(y.elements())) : 0);
       (*made.narrow)[way] = std::max(made.nanoseconds - saved, 1.0);
     }
-    made.run = run(image);
+    made.run = [image](Inputs from, const float* weights, const float* bias, View& to, const Box& box,
+                       std::byte* scratch) {
+      image.run(from[0], weights, bias, residual_of(from), to, box, scratch, scales_of(from));
+    };
     return made;
   }
   conv.kernel = kernels.run;
@@ -82,7 +82,8 @@ inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTa
                      pixels * static_cast<double>(conv.pieces() + 2) * kNanosecondsPerPointer;
   conv.panels = paired(conv.panels);
   made.scratch_bytes = conv.scratch_bytes();
-  made.run = run(conv);
+  made.run = [conv](Inputs from, const float* weights, const float* bias, View& to, const Box& box,
+                    std::byte* scratch) { conv.run(from[0], weights, bias, residual_of(from), to, box, scratch); };
   return made;
 }
 
@@ -103,9 +104,9 @@ inline void add_bf16_conv(std::vector<Step>& steps, const Node& node, const Indi
   step.scratch_bytes = conv.scratch_bytes;
   step.nanoseconds = conv.nanoseconds;
   step.tolerance = bf16_tolerance(wide.terms(), wide.epilogue);
-  step.run = run_with_packed(
-      [run = conv.run](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
-                       std::byte* scratch) { run(from[0], weights, bias, residual_of(from), to[0], box, scratch); });
+  step.run =
+      run_with_packed([run = conv.run](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
+                                       std::byte* scratch) { run(from, weights, bias, to[0], box, scratch); });
   steps.push_back(step);
   add_narrow_ways(steps, step, conv.narrow);
 }

@@ -4,6 +4,11 @@
 
 namespace coverslip::inline v0::ops {
 
+// max(0, x * scale + shift), of each channel of an input that is read so. Null: it is read as it is.
+struct InputScales {
+  const View *scale = nullptr, *shift = nullptr;
+};
+
 // Channels-last input and output. What is infinite or no number may spread to outputs nearby, of which cuts decide.
 class Bf16Conv {
  public:
@@ -51,9 +56,9 @@ class Bf16Conv {
 
   // `weights` and `bias` are packed; bias and init may be null.
   void run(const View& x, const float* weights, const float* bias, const View* init, View& y, const Box& box,
-           std::byte* scratch) const {
+           std::byte* scratch, const InputScales& scales = {}) const {
     if (box.shape().elements() == 0) return;
-    Job job(*this, x, weights, bias, init, y, box, scratch);
+    Job job(*this, x, weights, bias, init, y, box, scratch, scales);
     Box all(axes_.size(), Range{}), heads = all;  // in steps; heads: blocks along all axes but the first
     for (std::size_t i = 0; i < axes_.size(); ++i) {
       all[i] = steps(i, 0, box[i + 2]);
@@ -192,10 +197,14 @@ class Bf16Conv {
   class Job {
    public:
     Job(const Bf16Conv& conv, const View& x, const float* weights, const float* bias, const View* init, View& y,
-        const Box& box, std::byte* scratch)
+        const Box& box, std::byte* scratch, const InputScales& scales)
         : conv_(conv), x_(x), init_(init), y_(y), weights_(weights), bias_(bias), box_(box), outputs_(box[1]) {
       const Dim inputs = conv.channels_ / conv.panels_.groups, columns = conv.panels_.columns;
       channels_ = {box[1].begin / columns * inputs, ((box[1].end - 1) / columns + 1) * inputs};
+      if (scales.scale != nullptr) {
+        scale_ = scales.scale->as<float>({channels_.begin});
+        shift_ = scales.shift->as<float>({channels_.begin});
+      }
       kernel_scratch_ = scratch;
       image_ = scratch + aligned(conv.kernels_.tiles_scratch_bytes);
       pieces_ = reinterpret_cast<std::size_t*>(image_ + aligned(conv.image_bytes(conv.block_) + conv.slack()));
@@ -304,7 +313,9 @@ class Bf16Conv {
                             .rows = static_cast<std::size_t>(held.extent()),
                             .n = static_cast<std::size_t>(channels_.extent()),
                             .x_step = x_.strides()[last() + 2] * axis.every * size,
-                            .to_step = place_bytes_});
+                            .to_step = place_bytes_,
+                            .scale = scale_,
+                            .shift = shift_});
     }
 
     void find_pieces() {
@@ -413,7 +424,7 @@ class Bf16Conv {
     const View& x_;
     const View* init_;
     View& y_;
-    const float *weights_, *bias_;
+    const float *weights_, *bias_, *scale_ = nullptr, *shift_ = nullptr;
     const Box& box_;
     Range outputs_, channels_;
     std::byte *kernel_scratch_ = nullptr, *image_ = nullptr;

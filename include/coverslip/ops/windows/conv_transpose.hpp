@@ -288,8 +288,7 @@ inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, 
   step.tolerance = bf16_tolerance(terms, wide.front().conv.epilogue);
   step.run = run_with_packed(
       [parts](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box, std::byte* memory) {
-        for (const Part& part : parts)
-          part.conv.run(from[0], weights + part.weights, bias, nullptr, to[0], box, memory);
+        for (const Part& part : parts) part.conv.run(from, weights + part.weights, bias, to[0], box, memory);
       });
   steps.push_back(step);
   add_narrow_ways(steps, step, narrow);

@@ -14,6 +14,7 @@
 #include "coverslip/ops/windows/pool.hpp"
 #include "coverslip/ops/windows/resize.hpp"
 #include "coverslip/ops/windows/roi_align.hpp"
+#include "coverslip/ops/windows/scaled_conv.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -21,7 +22,7 @@ inline namespace v0 {
 inline constexpr Family kWindowsFamilies[] = {
     ops::kAffineGrid, ops::kCenterCropPad, ops::kCol2Im,     ops::kConv,       ops::kConvTranspose,
     ops::kDeformConv, ops::kDepthToSpace,  ops::kGlobalPool, ops::kGridSample, ops::kMaxUnpool,
-    ops::kPooling,    ops::kResize,        ops::kRoiAlign,
+    ops::kPooling,    ops::kResize,        ops::kRoiAlign,   ops::kScaledConv,
 };
 extern constinit const Group kWindows{"windows", kWindowsFamilies};
 
