@@ -188,7 +188,7 @@ struct AmxBeside {
 
 // kRowTiles x kColumnTiles tiles of sums, in rows of kColumnTiles * 16, of the tiles of A from `a` on and the panel b.
 template <size_t kRowTiles, size_t kColumnTiles>
-HWY_NOINLINE void AmxSums(const TilesBf16& work, const std::byte* const* a, const std::byte* b, AmxBeside beside,
+HWY_NOINLINE void AmxSums(const TilesBf16& work, const std::byte* const* a, const std::byte* b, const AmxBeside& beside,
                           float* sums) {
   static_assert(kColumnTiles == 1 ? kRowTiles <= 4 : kRowTiles <= 2);
   constexpr size_t kPanelBytes = kAmxColumns * 4, kSumBytes = kColumnTiles * kAmxRowBytes;

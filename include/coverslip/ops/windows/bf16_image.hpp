@@ -293,7 +293,7 @@ class Bf16Conv {
       });
     }
 
-    void fill_line(Index from, bool inside, const Range& j, std::byte* to) const {
+    void fill_line(Index& from, bool inside, const Range& j, std::byte* to) const {
       const Axis& axis = conv_.axes_[last()];
       const Range needed = axis.needed(j);
       const Dim residue = axis.residues[0], begin = j.begin * axis.stride + axis.low;
