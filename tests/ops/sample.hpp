@@ -49,11 +49,6 @@ inline Tensor rounded(Tensor t) {
   return t;
 }
 
-// Whether the step reads or makes f32 numbers that are held as bf16.
-inline bool is_narrow(const Step& step) {
-  return step.narrow || std::ranges::any_of(step.inputs, [](const Form& form) { return form.narrow; });
-}
-
 // Of a `narrow` one all inputs are numbers of bf16, and the candidates are those that read or make such.
 class Sample {
  public:
@@ -95,7 +90,7 @@ class Sample {
     const PlanContext context{.kernels = kernels, .bf16 = has_bf16(kernels)};
     std::vector<Step> steps = op_.plan(node_, types_, constants_, context);
     if (narrow_) ops::add_narrow(steps, op_, node_, types_, outputs_, constants_, context);
-    std::erase_if(steps, [this](const Step& step) { return is_narrow(step) != narrow_; });
+    std::erase_if(steps, [this](const Step& step) { return has_narrow(step) != narrow_; });
     return steps;
   }
   std::vector<Box> needed(const Step& step, const Box& box) const {

@@ -1,7 +1,6 @@
 // Chains: which steps run box by box, where their values lie, and that no bit shows it.
 #include <tbb/global_control.h>
 
-#include "coverslip/run/executor.hpp"
 #include "plan/lowered.hpp"
 #include "support.hpp"
 using namespace coverslip;
@@ -30,13 +29,6 @@ const Graph& inverted_residual() {
 
 CacheRules rules(std::size_t threads, std::size_t cache = 32 << 10) {
   return {.cache_bytes = cache, .threads = threads, .value_bytes_per_nanosecond = 0.1};
-}
-
-Tensor run(const Plan& plan, int threads, const Tensor& x, const RunControl& control = {},
-           std::span<double> milliseconds = {}) {
-  Tensor y(plan.values[plan.outputs[0]].type);
-  Executor(std::make_shared<const Plan>(plan), threads).run({&x, 1}, {&y, 1}, control, milliseconds);
-  return y;
 }
 
 std::size_t chained_steps(const Plan& plan) {

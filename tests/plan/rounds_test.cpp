@@ -1,7 +1,6 @@
 // Rounds: which steps of a batch run sample by sample, what is held meanwhile, and that no bit shows it.
 #include <tbb/global_control.h>
 
-#include "coverslip/run/executor.hpp"
 #include "plan/lowered.hpp"
 #include "support.hpp"
 using namespace coverslip;
@@ -29,13 +28,6 @@ Graph network(Dim classes = 3) {
 
 CacheRules rules(std::size_t threads, std::size_t cache = 8 << 10) {
   return {.cache_bytes = cache, .threads = threads, .value_bytes_per_nanosecond = 0.1};
-}
-
-Tensor run(const Plan& plan, int threads, const Tensor& x, const RunControl& control = {},
-           std::span<double> milliseconds = {}) {
-  Tensor y(plan.values[plan.outputs[0]].type);
-  Executor(std::make_shared<const Plan>(plan), threads).run({&x, 1}, {&y, 1}, control, milliseconds);
-  return y;
 }
 
 std::size_t steps_of(const Plan& plan) {

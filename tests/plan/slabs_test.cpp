@@ -2,7 +2,6 @@
 #include <tbb/global_control.h>
 
 #include "coverslip/plan/split.hpp"
-#include "coverslip/run/executor.hpp"
 #include "plan/lowered.hpp"
 #include "support.hpp"
 using namespace coverslip;
@@ -17,12 +16,6 @@ Graph chain(int length) {
   for (int i = 0; i < length; ++i) v = g.append("LeakyRelu", "step" + std::to_string(i), {v}, {{"alpha", 0.5f}});
   g.outputs = {v};
   return g;
-}
-
-Tensor run(const Plan& plan, int threads, const Tensor& x) {
-  Tensor y(plan.values[plan.outputs[0]].type);
-  Executor(std::make_shared<const Plan>(plan), threads).run({&x, 1}, {&y, 1}, {});
-  return y;
 }
 
 }  // namespace

@@ -250,7 +250,7 @@ inline void add_narrow(std::vector<Step>& steps, const OpDef& op, const Node& no
   steps = {};
   for (const Step& step : wide) {
     steps.push_back(step);
-    if (step.narrow || std::ranges::any_of(step.inputs, &Form::narrow)) continue;
+    if (has_narrow(step)) continue;
     const Needed needed = [&](const Box& box) { return step.needed ? step.needed(box) : op.needed(node, in, box); };
     for (const auto& [from, to] : kNarrowWays)
       if (auto narrow = narrowed(step, needed, node, in, made[0].shape, constants, context.kernels.half, from, to))

@@ -65,6 +65,17 @@ struct Step {
 // Which of a step's inputs and output may be narrow: {inputs, output}.
 inline constexpr std::pair<bool, bool> kNarrowWays[] = {{true, true}, {true, false}, {false, true}};
 
+// Whether the step reads or makes narrow values.
+inline bool has_narrow(const Step& step) { return step.narrow || std::ranges::any_of(step.inputs, &Form::narrow); }
+
+// `step` with what it reads narrow, or its output and the input in whose memory that may lie, or both.
+inline Step with_narrow(Step step, bool read, bool made, std::initializer_list<std::size_t> inputs = {0}) {
+  for (const std::size_t i : inputs) step.inputs[i].narrow = read;
+  if (step.in_place) step.inputs[*step.in_place].narrow = made;
+  step.narrow = made;
+  return step;
+}
+
 // What a candidate may depend on beside node, types and constants. Threads, slabs and max_memory are not here: they
 // must change no bit.
 struct PlanContext {

@@ -103,11 +103,8 @@ inline std::vector<Step> attention_bf16(const Types& in, const Attention& a, con
   };
   std::vector<Step> steps;
   for (const bool narrow_in : {false, true})
-    for (const bool narrow_out : {false, true}) {
-      for (const std::size_t i : {kQuery, kKey, kValue}) step.inputs[i].narrow = narrow_in;
-      step.narrow = narrow_out;
-      steps.push_back(step);
-    }
+    for (const bool narrow_out : {false, true})
+      steps.push_back(with_narrow(step, narrow_in, narrow_out, {kQuery, kKey, kValue}));
   return steps;
 }
 

@@ -193,11 +193,8 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
   };
   for (const bool narrow_in : {false, true})
     for (const bool narrow_out : {false, true}) {
-      step.inputs[0].narrow = narrow_in;
-      if (node.has(3)) step.inputs[3].narrow = narrow_out;
-      step.narrow = narrow_out;
-      step.nanoseconds = bf16_nanoseconds(rows, panels, context.kernels, narrow_in, narrow_out);
-      steps.push_back(step);
+      steps.push_back(with_narrow(step, narrow_in, narrow_out));
+      steps.back().nanoseconds = bf16_nanoseconds(rows, panels, context.kernels, narrow_in, narrow_out);
     }
   return steps;
 }

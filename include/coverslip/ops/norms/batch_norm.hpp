@@ -104,10 +104,8 @@ inline void add_narrow_affine(std::vector<Step>& candidates, const Node& node, c
   constexpr double kShare = 0.55;  // of the time on f32
   if (!context.bf16 || !context.kernels.affine.narrow(nullptr, nullptr, {}, {}, epilogue_of(node))) return;
   const auto wide = std::ranges::find(candidates, Layout::ChannelsLast, [](const Step& s) { return s.outputs[0]; });
-  Step narrow = *wide;
-  narrow.inputs[0].narrow = narrow.narrow = true;
-  narrow.nanoseconds *= kShare;
-  candidates.push_back(std::move(narrow));
+  candidates.push_back(with_narrow(*wide, true, true));
+  candidates.back().nanoseconds *= kShare;
 }
 
 inline std::vector<Step> plan_batch_norm(const Node& node, const Types& in, Constants constants,

@@ -22,13 +22,10 @@ inline double bf16_nanoseconds(const Bf16Conv& conv, double samples, const Kerne
 using NarrowTimes = std::array<double, std::size(kNarrowWays)>;  // in nanoseconds, of each way
 
 // `step` once more for each way, if there are any.
-inline void add_narrow_ways(std::vector<Step>& steps, Step step, const std::optional<NarrowTimes>& times) {
+inline void add_narrow_ways(std::vector<Step>& steps, const Step& step, const std::optional<NarrowTimes>& times) {
   for (std::size_t way = 0; times && way < times->size(); ++way) {
-    step.inputs[0].narrow = kNarrowWays[way].first;
-    step.narrow = kNarrowWays[way].second;
-    if (step.in_place) step.inputs[*step.in_place].narrow = step.narrow;
-    step.nanoseconds = (*times)[way];
-    steps.push_back(step);
+    steps.push_back(with_narrow(step, kNarrowWays[way].first, kNarrowWays[way].second));
+    steps.back().nanoseconds = (*times)[way];
   }
 }
 

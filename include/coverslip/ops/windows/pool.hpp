@@ -211,10 +211,8 @@ inline std::vector<Step> plan_pool(const Node& node, const Types& in, Constants 
   // Planar: vectors run along a row, but for its ends, and a stride takes them apart.
   candidates[0].nanoseconds += (pooling.windows[pooling.axes - 1].stride > 2 ? 8 : 2) * reads;
   if (context.bf16 && kernel->narrow != nullptr) {
-    Step narrow = candidates[1];
-    narrow.inputs[0].narrow = narrow.narrow = true;
-    narrow.nanoseconds *= 0.6;
-    candidates.push_back(std::move(narrow));
+    candidates.push_back(with_narrow(candidates[1], true, true));
+    candidates.back().nanoseconds *= 0.6;
   }
   return candidates;
 }
