@@ -28,7 +28,8 @@ const Graph& inverted_residual() {
 }
 
 CacheRules rules(std::size_t threads, std::size_t cache = 32 << 10) {
-  return {.cache_bytes = cache, .threads = threads, .value_bytes_per_nanosecond = 0.1};
+  return {
+      .cache_bytes = cache, .threads = threads, .value_bytes_per_nanosecond = 0.1, .bare_bytes_per_nanosecond = 0.1};
 }
 
 std::size_t chained_steps(const Plan& plan) {
@@ -104,7 +105,6 @@ TEST_CASE("a chain keeps what is read later too, if its boxes make each element 
   const Graph apart = encoder(2), overlapping = encoder(3);
   PackStore packs;
   CacheRules by = rules(1, 128 << 10);
-  by.bare_bytes_per_nanosecond = 0.1;
   for (const Graph* graph : {&apart, &overlapping}) {
     const Plan plan = lowered(*graph, packs), chained = with_slabs(plan, 0, by);
     const auto keeps = [&](const Stretch& stretch) {
@@ -126,6 +126,29 @@ TEST_CASE("a chain keeps what is read later too, if its boxes make each element 
       const std::vector<Tensor> got = both(with_slabs(plan, 0, by), threads);
       for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
     }
+  }
+}
+
+TEST_CASE("a convolution reads from the cache what a resize before it makes, in one pass") {
+  const tbb::global_control many(tbb::global_control::max_allowed_parallelism, 16);
+  const TensorType picture{DType::f32, {1, 16, 24, 20}};
+  Graph g;
+  Tensor scales({DType::f32, {4}});
+  std::ranges::copy(std::array{1.f, 1.f, 2.f, 2.f}, scales.values<float>().begin());
+  const ValueId x = g.append("Resize", "up", {g.input(picture), kNoValue, g.constant(std::move(scales))},
+                             {{"mode", std::string("linear")}});
+  g.outputs = {g.append("Conv", "conv", {x, g.constant(ramp({DType::f32, {8, 16, 3, 3}}))},
+                        {{"pads", std::vector<Dim>{1, 1, 1, 1}}})};
+  PackStore packs;
+  const Plan plan = lowered(g, packs);
+  const Tensor in = ramp(picture), want = run(with_slabs(plan, 0), 1, in);
+  for (const std::size_t threads : {1u, 2u, 3u, 16u}) {
+    CacheRules by = rules(threads);
+    by.value_bytes_per_nanosecond = 1e6;  // what the convolution reads costs nothing; what the resize writes does
+    const Plan chained = with_slabs(plan, 0, by);
+    const auto up = std::ranges::find(chained.steps, "up", [](const PlannedStep& s) { return s.node.name; });
+    CHECK(chained.values[up->node.outputs[0]].home == Home::Scratch);
+    CHECK(same_bits(run(chained, static_cast<int>(threads), in), want));
   }
 }
 

@@ -11,7 +11,7 @@ struct CacheRules {
   std::size_t threads = 1;            // there shall be boxes for all of them
   // Most traffic hides behind arithmetic; that of constants that come again with each box does not.
   double value_bytes_per_nanosecond = 40, constant_bytes_per_nanosecond = 8;
-  double bare_bytes_per_nanosecond = 12;    // of a value that a step without arithmetic reads
+  double bare_bytes_per_nanosecond = 12;    // of a value that a step without arithmetic reads or makes
   double weight_bytes_per_nanosecond = 16;  // of a whole step's, one after the other
   double call_nanoseconds = 200;
   double least_share = 0.03;  // of the steps' time: predictions are no better

@@ -201,8 +201,7 @@ class Chains {
       before += plan_.steps[s].step.nanoseconds / samples(s);
       const double bytes = static_cast<double>(plan_.values[made(s)].type.bytes()) / samples(s);
       if (s + 1 < end && bytes > static_cast<double>(rules_.cache_bytes))
-        traffic += kept(s, end) ? bytes / kept_rate(s + 1)
-                                : bytes * static_cast<double>(passes(s, end - 1)) / rules_.value_bytes_per_nanosecond;
+        traffic += kept(s, end) ? bytes / rate(s + 1) : bytes * static_cast<double>(passes(s, end - 1)) / rate(s);
       for (const ValueId in : plan_.steps[s].node.inputs)
         if (in != kNoValue && plan_.values[in].constant != nullptr) constants += plan_.values[in].type.bytes();
     }
@@ -214,9 +213,9 @@ class Chains {
     return ns > rules_.least_share * before ? ns * samples(begin) : 0;
   }
 
-  // Of a value that the next step reads: nothing hides that if it only moves.
-  double kept_rate(std::size_t next) const {
-    const bool moves = plan_.steps[next].step.multiply_adds == 0;
+  // Of what a step reads or makes: nothing hides that if it only moves.
+  double rate(std::size_t step) const {
+    const bool moves = plan_.steps[step].step.multiply_adds == 0;
     return moves ? rules_.bare_bytes_per_nanosecond : rules_.value_bytes_per_nanosecond;
   }
 
