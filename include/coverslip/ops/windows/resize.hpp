@@ -180,7 +180,7 @@ void resize(const Node& node, Inputs in, Outputs out) {
 inline std::vector<Step> plan_resize(const Node& node, const Types& in, Constants constants,
                                      const PlanContext& context) {
   constexpr double kMostOutputs = 1 << 24, kMostCorners = 4096;  // of an axis; of an output
-  constexpr double kNanosecondsPerPixel = 6;                     // where its channels are blended together
+  constexpr double kNanosecondsPerPixel = 3;                     // where its channels are blended together
   const Resizing resizing = resizing_of(node, in, constants);
   const TensorType type = resize_type(node, in, constants)[0];
   const std::size_t rank = type.shape.rank();
@@ -204,7 +204,7 @@ inline std::vector<Step> plan_resize(const Node& node, const Types& in, Constant
                           .outputs = {layout},
                           .cuts = any_axis(rank),
                           .scratch_bytes = plan->scratch_bytes(together),
-                          .nanoseconds = pass_nanoseconds((nearest ? 2 : 4) * type.bytes()) +
+                          .nanoseconds = pass_nanoseconds((nearest || together ? 2 : 4) * type.bytes()) +
                                          elements * std::sqrt(corners) / (together ? 20 : 4) +
                                          pixels * kNanosecondsPerPixel,
                           .needed =

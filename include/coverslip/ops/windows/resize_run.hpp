@@ -82,8 +82,6 @@ struct ResizePlan {
 
   Range needed(std::size_t axis, const Range& outputs) const { return tables[axis].needed(outputs); }
   const ResizeAxis& row_axis() const { return resizing.axes[resizing.axes.rank() - 1]; }
-  std::size_t row_taps() const { return static_cast<std::size_t>(std::max<Dim>(tables.back().most, 1)); }
-  std::size_t most_mixed() const { return std::max(corners, row_taps()); }
   std::size_t row_bytes(bool together) const {
     const Dim channels = together ? resizing.axes[1].inputs : 1;
     return aligned(static_cast<std::size_t>(row_axis().inputs * channels) * sizeof(float));
@@ -91,7 +89,7 @@ struct ResizePlan {
   std::size_t scratch_bytes(bool together) const {
     return resizing.mode == ResizeMode::Nearest
                ? 0
-               : row_bytes(together) + most_mixed() * (sizeof(float*) + sizeof(float) + sizeof(double));
+               : row_bytes(together) + corners * (sizeof(float*) + sizeof(float) + sizeof(double));
   }
 };
 
@@ -160,8 +158,8 @@ class ResizeRun {
     row_ = reinterpret_cast<float*>(scratch);
     scratch += plan.row_bytes(together);
     from_ = reinterpret_cast<const float**>(scratch);
-    products_ = reinterpret_cast<double*>(from_ + plan.most_mixed());
-    weights_ = reinterpret_cast<float*>(products_ + plan.most_mixed());
+    products_ = reinterpret_cast<double*>(from_ + plan.corners);
+    weights_ = reinterpret_cast<float*>(products_ + plan.corners);
   }
 
   void run(View& y, const Box& box) {
@@ -225,20 +223,15 @@ class ResizeRun {
     } else {
       mix_row(row_ + row.begin * width, width, row, n, count);
     }
-    if (!together_) {
-      const auto all = static_cast<std::size_t>(plan_.row_axis().outputs);
-      return gather_.run(source, plan_.places.data() + outputs.begin, plan_.weights.data() + outputs.begin,
-                         static_cast<std::size_t>(plan_.tables.back().most), all, to,
-                         static_cast<std::size_t>(outputs.extent()));
-    }
-    for (Dim o = outputs.begin; o < outputs.end; ++o, to += step) {
-      const auto taps = plan_.tables.back().of(o);
-      for (std::size_t k = 0; k < taps.size(); ++k) {
-        from_[k] = source + (taps[k].place - first) * pixel;
-        weights_[k] = static_cast<float>(taps[k].weight);
-      }
-      if (!taps.empty()) blend_.run(from_, weights_, taps.size(), to, n);
-    }
+    const std::int32_t* places = plan_.places.data() + outputs.begin;
+    const float* weights = plan_.weights.data() + outputs.begin;
+    const auto terms = static_cast<std::size_t>(plan_.tables.back().most);
+    const auto all = static_cast<std::size_t>(plan_.row_axis().outputs);
+    const auto made = static_cast<std::size_t>(outputs.extent());
+    if (together_)
+      blend_.row({source, pixel, first, places, weights, terms, all}, to, step, made, n);
+    else
+      gather_.run(source, places, weights, terms, all, to, made);
   }
 
   void extrapolate(float* to, Dim step, const Range& outputs, std::size_t n, bool all) const {
