@@ -18,6 +18,11 @@ TEST_CASE("Softmax does not overflow, and gives NaN only where the formula does"
   CHECK(same_numbers(answer("Softmax", {}, {list({-kInfinity, 0.f})}), list({0.f, 1.f})));
   CHECK(same_numbers(answer("Softmax", {}, {list({0.f, kNaN, 1.f})}), list({kNaN, kNaN, kNaN})));
   CHECK(same_numbers(answer("Softmax", {}, {list({-kInfinity, -kInfinity})}), list({kNaN, kNaN})));
+  const Tensor pairs({2, 7}, {0.f, 1000.f, -kInfinity, kInfinity, kInfinity, kNaN, -1000.f,  //
+                              0.f, -1000.f, 0.f, 0.f, kInfinity, 0.f, -kInfinity});
+  CHECK(same_numbers(answer("Softmax", {{"axis", Dim{0}}}, {pairs}),
+                     Tensor({2, 7}, {0.5f, 1.f, 0.f, kNaN, kNaN, kNaN, 1.f,  //
+                                     0.5f, 0.f, 1.f, kNaN, kNaN, kNaN, 0.f})));
 }
 
 TEST_CASE("LogSoftmax is the logarithm, where Softmax itself is 0 too") {

@@ -69,8 +69,8 @@ inline void SoftmaxAlong(const float* x, float* y, size_t n) {
     else
       hn::StoreN(e, ds, y + i, count);
   });
-  const auto sum = hn::Set(d, total);
-  Each(y, y, n, [sum](auto e) HWY_ATTR { return hn::Div(e, sum); });
+  const auto share = hn::Set(d, 1 / total);
+  Each(y, y, n, [share](auto e) HWY_ATTR { return hn::Mul(e, share); });
 }
 
 inline void LogSoftmaxAlong(const float* x, float* y, size_t n) {
@@ -120,6 +120,17 @@ struct Columns {
   }
 };
 
+// Of two numbers the greater one's power is 1.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void SoftmaxPairs(D d, const Columns& c) {
+  const V a = c.Load(d, 0), b = c.Load(d, 1), most = hn::Max(a, b), one = hn::Set(d, 1.0f);
+  const V e = Exp(d, hn::Neg(hn::Abs(hn::Sub(a, b))));
+  const V greater = hn::Div(one, hn::Add(hn::Add(one, hn::Sub(most, most)), e)), less = hn::Mul(e, greater);
+  const auto a_is_less = hn::Lt(a, b);
+  c.Store(d, hn::IfThenElse(a_is_less, less, greater), 0);
+  c.Store(d, hn::IfThenElse(a_is_less, greater, less), 1);
+}
+
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE void SoftmaxColumns(D d, const Columns& c, V most) {
   auto sum = hn::Zero(d);
@@ -129,7 +140,8 @@ HWY_INLINE void SoftmaxColumns(D d, const Columns& c, V most) {
     sum = hn::Add(sum, e);
   }
   const Columns made{c.y, c.y_step, c.y, c.y_step, c.n, c.width};
-  for (size_t i = 0; i < c.n; ++i) c.Store(d, hn::Div(made.Load(d, i), sum), i);
+  const V share = hn::Div(hn::Set(d, 1.0f), sum);
+  for (size_t i = 0; i < c.n; ++i) c.Store(d, hn::Mul(made.Load(d, i), share), i);
 }
 
 template <class D, class V = hn::Vec<D>>
@@ -159,6 +171,10 @@ inline void Across(AxisFunction f, const float* x, ptrdiff_t x_step, float* y, p
   const size_t lanes = hn::Lanes(d);
   for (size_t column = 0; column < columns; column += lanes) {
     const Columns c{x + column, x_step, y + column, y_step, n, HWY_MIN(lanes, columns - column)};
+    if (f == AxisFunction::Softmax && n == 2) {
+      SoftmaxPairs(d, c);
+      continue;
+    }
     auto most = NumbersOf(d, c.Load(d, 0));
     for (size_t i = 1; i < n; ++i) most = hn::Max(most, NumbersOf(d, c.Load(d, i)));
     switch (f) {
