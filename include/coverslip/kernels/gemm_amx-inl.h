@@ -18,7 +18,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "coverslip/kernels/epilogue_bf16-inl.h"
 #include "coverslip/kernels/gemm_bf16.hpp"
@@ -289,37 +288,51 @@ HWY_INLINE void AmxScaleRow(const RowsBf16& rows, const T* x, hwy::bfloat16_t* y
   hn::StoreN(hn::OrderedDemote2To(d, scaled(k, lower), scaled(k + lower, n - lower)), d, y + k, n);
 }
 
-inline void AmxRound(const RowsBf16& rows) {
-  using Half = hwy::bfloat16_t;
-  const hn::ScalableTag<Half> d;
+// Short rows are a masked vector each.
+inline void AmxCopyRows(const RowsBf16& rows, size_t count, size_t n) {
+  const hn::ScalableTag<uint16_t> d;
+  const size_t lanes = hn::Lanes(d);
+  const std::byte* from = rows.x;
+  std::byte* to = rows.to;
+  for (size_t i = 0; i < count; ++i, from += rows.x_step, to += rows.to_step) {
+    const auto* x = reinterpret_cast<const uint16_t*>(from);
+    auto* y = reinterpret_cast<uint16_t*>(to);
+    size_t k = 0;
+    for (; k + lanes < n; k += lanes) hn::StoreU(hn::LoadU(d, x + k), d, y + k);
+    hn::StoreN(hn::LoadN(d, x + k, n - k), d, y + k, n - k);
+  }
+}
+
+inline void AmxRoundRow(const float* x, hwy::bfloat16_t* y, size_t n) {
+  const hn::ScalableTag<hwy::bfloat16_t> d;
   const hn::Repartition<float, decltype(d)> df;
   const size_t lanes = hn::Lanes(df);
+  size_t k = 0;
+  for (; k + 2 * lanes <= n; k += 2 * lanes)
+    hn::StoreU(hn::OrderedDemote2To(d, hn::LoadU(df, x + k), hn::LoadU(df, x + k + lanes)), d, y + k);
+  if (k == n) return;
+  const size_t lower = std::min(lanes, n - k), upper = n - k - lower;
+  hn::StoreN(hn::OrderedDemote2To(d, hn::LoadN(df, x + k, lower), hn::LoadN(df, x + k + lower, upper)), d, y + k,
+             n - k);
+}
+
+inline void AmxRound(const RowsBf16& rows) {
+  using Half = hwy::bfloat16_t;
   const size_t bytes = rows.n * (rows.x_bf16 ? sizeof(Half) : sizeof(float));
   const bool dense = rows.scale == nullptr && rows.x_step == static_cast<ptrdiff_t>(bytes) &&
                      rows.to_step == static_cast<ptrdiff_t>(2 * rows.n);
   const size_t count = dense ? 1 : rows.rows, n = dense ? rows.rows * rows.n : rows.n;
+  if (rows.scale == nullptr && rows.x_bf16) return AmxCopyRows(rows, count, n);
   const std::byte* from = rows.x;
   std::byte* to = rows.to;
   for (size_t i = 0; i < count; ++i, from += rows.x_step, to += rows.to_step) {
-    if (rows.scale != nullptr) {
-      auto* const y = reinterpret_cast<Half*>(to);
-      rows.x_bf16 ? AmxScaleRow(rows, reinterpret_cast<const Half*>(from), y)
-                  : AmxScaleRow(rows, reinterpret_cast<const float*>(from), y);
-      continue;
-    }
-    if (rows.x_bf16) {
-      std::memcpy(to, from, 2 * n);
-      continue;
-    }
-    const float* x = reinterpret_cast<const float*>(from);
-    Half* y = reinterpret_cast<Half*>(to);
-    size_t k = 0;
-    for (; k + 2 * lanes <= n; k += 2 * lanes)
-      hn::StoreU(hn::OrderedDemote2To(d, hn::LoadU(df, x + k), hn::LoadU(df, x + k + lanes)), d, y + k);
-    if (k == n) continue;
-    const size_t lower = std::min(lanes, n - k), upper = n - k - lower;
-    hn::StoreN(hn::OrderedDemote2To(d, hn::LoadN(df, x + k, lower), hn::LoadN(df, x + k + lower, upper)), d, y + k,
-               n - k);
+    auto* const y = reinterpret_cast<Half*>(to);
+    if (rows.scale == nullptr)
+      AmxRoundRow(reinterpret_cast<const float*>(from), y, n);
+    else if (rows.x_bf16)
+      AmxScaleRow(rows, reinterpret_cast<const Half*>(from), y);
+    else
+      AmxScaleRow(rows, reinterpret_cast<const float*>(from), y);
   }
 }
 

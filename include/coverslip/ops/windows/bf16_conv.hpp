@@ -36,11 +36,16 @@ struct ConvInBf16 {
   std::size_t scratch_bytes = 0;
   double nanoseconds = 0;
   std::optional<NarrowTimes> narrow{};  // where it reads and makes narrow values, too
-  // Inputs 3, and 4 and 5, if there are any: a residual, and scales of the input, which there are only with tiles.
+  // Inputs from 3 on, if there are any: a residual, and what only tiles know.
   std::function<void(Inputs, const float* weights, const float* bias, View& y, const Box&, std::byte* scratch)> run{};
 };
 
-inline InputScales scales_of(Inputs from) { return from.size() > 5 ? InputScales{&from[4], &from[5]} : InputScales{}; }
+// After Conv's own inputs: scale and shift of each channel, or more channels.
+inline ImageInput image_input_of(Inputs from) {
+  if (from.size() < 5) return {};
+  if (from[4].shape().rank() == 1) return {.scale = &from[4], .shift = &from[5]};
+  return {.more = from.subspan(4)};
+}
 
 // `conv`: in f32, of which outputs [N,K,...] in the shape `y` are some or all. `others`: see Bf16Conv, which there is
 // where the kernels have tiles.
@@ -65,7 +70,7 @@ inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTa
     }
     made.run = [image](Inputs from, const float* weights, const float* bias, View& to, const Box& box,
                        std::byte* scratch) {
-      image.run(from[0], weights, bias, residual_of(from), to, box, scratch, scales_of(from));
+      image.run(from[0], weights, bias, residual_of(from), to, box, scratch, image_input_of(from));
     };
     return made;
   }

@@ -4,9 +4,10 @@
 
 namespace coverslip::inline v0::ops {
 
-// max(0, x * scale + shift), of each channel of an input that is read so. Null: it is read as it is.
-struct InputScales {
-  const View *scale = nullptr, *shift = nullptr;
+// What is done on the way into an image: max(0, x * scale + shift), of each channel, and more channels after x's own.
+struct ImageInput {
+  const View *scale = nullptr, *shift = nullptr;  // or null
+  std::span<const View> more{};                   // of one group
 };
 
 // Channels-last input and output. What is infinite or no number may spread to outputs nearby, of which cuts decide.
@@ -56,9 +57,9 @@ class Bf16Conv {
 
   // `weights` and `bias` are packed; bias and init may be null.
   void run(const View& x, const float* weights, const float* bias, const View* init, View& y, const Box& box,
-           std::byte* scratch, const InputScales& scales = {}) const {
+           std::byte* scratch, const ImageInput& input = {}) const {
     if (box.shape().elements() == 0) return;
-    Job job(*this, x, weights, bias, init, y, box, scratch, scales);
+    Job job(*this, x, weights, bias, init, y, box, scratch, input);
     Box all(axes_.size(), Range{}), heads = all;  // in steps; heads: blocks along all axes but the first
     for (std::size_t i = 0; i < axes_.size(); ++i) {
       all[i] = steps(i, 0, box[i + 2]);
@@ -197,13 +198,21 @@ class Bf16Conv {
   class Job {
    public:
     Job(const Bf16Conv& conv, const View& x, const float* weights, const float* bias, const View* init, View& y,
-        const Box& box, std::byte* scratch, const InputScales& scales)
-        : conv_(conv), x_(x), init_(init), y_(y), weights_(weights), bias_(bias), box_(box), outputs_(box[1]) {
+        const Box& box, std::byte* scratch, const ImageInput& input)
+        : conv_(conv),
+          x_(x),
+          more_(input.more),
+          init_(init),
+          y_(y),
+          weights_(weights),
+          bias_(bias),
+          box_(box),
+          outputs_(box[1]) {
       const Dim inputs = conv.channels_ / conv.panels_.groups, columns = conv.panels_.columns;
       channels_ = {box[1].begin / columns * inputs, ((box[1].end - 1) / columns + 1) * inputs};
-      if (scales.scale != nullptr) {
-        scale_ = scales.scale->as<float>({channels_.begin});
-        shift_ = scales.shift->as<float>({channels_.begin});
+      if (input.scale != nullptr) {
+        scale_ = input.scale->as<float>({channels_.begin});
+        shift_ = input.shift->as<float>({channels_.begin});
       }
       kernel_scratch_ = scratch;
       image_ = scratch + aligned(conv.kernels_.tiles_scratch_bytes);
@@ -306,16 +315,23 @@ class Bf16Conv {
       std::memset(to + held.end * place_bytes_, 0, static_cast<std::size_t>((line_places_ - held.end) * place_bytes_));
       if (held.extent() <= 0) return;
       from.push_back((begin + held.begin) * axis.every + residue);
-      const auto size = static_cast<Dim>(size_of(x_.dtype()));
-      conv_.kernels_.round({.x = x_.at(from),
-                            .x_bf16 = x_.dtype() == DType::bf16,
-                            .to = to + held.begin * place_bytes_,
-                            .rows = static_cast<std::size_t>(held.extent()),
-                            .n = static_cast<std::size_t>(channels_.extent()),
-                            .x_step = x_.strides()[last() + 2] * axis.every * size,
-                            .to_step = place_bytes_,
-                            .scale = scale_,
-                            .shift = shift_});
+      to += held.begin * place_bytes_;
+      const auto add = [&](const View& x, Dim channels) {
+        const bool narrow = x.dtype() == DType::bf16;
+        conv_.kernels_.round({.x = x.at(from),
+                              .x_bf16 = narrow,
+                              .to = to,
+                              .rows = static_cast<std::size_t>(held.extent()),
+                              .n = static_cast<std::size_t>(channels),
+                              .x_step = x.strides()[last() + 2] * axis.every * (narrow ? 2 : 4),
+                              .to_step = place_bytes_,
+                              .scale = scale_,
+                              .shift = shift_});
+        to += 2 * channels;
+      };
+      if (more_.empty()) return add(x_, channels_.extent());
+      add(x_, x_.shape()[1]);
+      for (const View& x : more_) add(x, x.shape()[1]);
     }
 
     void find_pieces() {
@@ -372,8 +388,7 @@ class Bf16Conv {
         for (Dim i = 0; i < n;) {
           if (begin + i >= covered) {
             covered = begin + i + kRows;
-            a_[tiles] = image_ + (begin + i) * tile_step;
-            std::fill_n(c_ + tiles++ * kRows, kRows, nullptr);
+            a_[tiles++] = image_ + (begin + i) * tile_step;
           }
           Dim row = tiles * kRows - (covered - begin - i);
           for (const Dim end = std::min(n, covered - begin); i < end; ++i, ++row, c += step) {
@@ -382,6 +397,7 @@ class Bf16Conv {
             inits_[row] = init;
             init += init_step;
           }
+          std::fill(c_ + row, c_ + tiles * kRows, nullptr);  // but for those of the next line
         }
       });
       return tiles;
@@ -422,6 +438,7 @@ class Bf16Conv {
 
     const Bf16Conv& conv_;
     const View& x_;
+    std::span<const View> more_;
     const View* init_;
     View& y_;
     const float *weights_, *bias_, *scale_ = nullptr, *shift_ = nullptr;

@@ -1,6 +1,7 @@
 // The group of operators `windows`: convolution, pooling, resizing and sampling.
 #pragma once
 #include "coverslip/ops/registry.hpp"
+#include "coverslip/ops/windows/absorbing_conv.hpp"
 #include "coverslip/ops/windows/affine_grid.hpp"
 #include "coverslip/ops/windows/center_crop_pad.hpp"
 #include "coverslip/ops/windows/col2im.hpp"
@@ -14,15 +15,14 @@
 #include "coverslip/ops/windows/pool.hpp"
 #include "coverslip/ops/windows/resize.hpp"
 #include "coverslip/ops/windows/roi_align.hpp"
-#include "coverslip/ops/windows/scaled_conv.hpp"
 
 namespace coverslip {
 inline namespace v0 {
 
 inline constexpr Family kWindowsFamilies[] = {
-    ops::kAffineGrid, ops::kCenterCropPad, ops::kCol2Im,     ops::kConv,       ops::kConvTranspose,
-    ops::kDeformConv, ops::kDepthToSpace,  ops::kGlobalPool, ops::kGridSample, ops::kMaxUnpool,
-    ops::kPooling,    ops::kResize,        ops::kRoiAlign,   ops::kScaledConv,
+    ops::kAbsorbingConv, ops::kAffineGrid, ops::kCenterCropPad, ops::kCol2Im,     ops::kConv,
+    ops::kConvTranspose, ops::kDeformConv, ops::kDepthToSpace,  ops::kGlobalPool, ops::kGridSample,
+    ops::kMaxUnpool,     ops::kPooling,    ops::kResize,        ops::kRoiAlign,
 };
 extern constinit const Group kWindows{"windows", kWindowsFamilies};
 
