@@ -8,6 +8,7 @@
 
 #include "coverslip/kernels/few_outputs_f32.hpp"
 #include "coverslip/kernels/gemm_f32-inl.h"
+#include "coverslip/kernels/narrow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
@@ -28,31 +29,31 @@ HWY_INLINE V SumsOfEach(D d, V (&v)[kVectors]) {
   return v[0];
 }
 
-// One vector of elements of one output; `count` of them are there.
-template <bool kWhole>
+// One vector of elements of one output; `count` of them are there. T: as x is held.
+template <bool kWhole, class T>
 HWY_INLINE void FewOutputsTile(const FewOutputsF32& work, const TileEnd& end, size_t i, size_t k, size_t count) {
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   constexpr size_t kLanes = hn::MaxLanes(d);
   const float* HWY_RESTRICT weights = work.weights + k * work.channels;
-  const float* x[kLanes];
+  const T* x[kLanes];
   V sum[kLanes];
 #pragma GCC unroll 16
   for (size_t m = 0; m < kLanes; ++m) {
-    x[m] = work.x + (i + (kWhole ? m : std::min(m, count - 1))) * work.x_stride;
+    x[m] = static_cast<const T*>(work.x) + (i + (kWhole ? m : std::min(m, count - 1))) * work.x_stride;
     sum[m] = hn::Zero(d);
   }
   size_t c = 0;
   for (; c + kLanes <= work.channels; c += kLanes) {
     const V weight = hn::LoadU(d, weights + c);
 #pragma GCC unroll 16
-    for (size_t m = 0; m < kLanes; ++m) sum[m] = hn::MulAdd(hn::LoadU(d, x[m] + c), weight, sum[m]);
+    for (size_t m = 0; m < kLanes; ++m) sum[m] = hn::MulAdd(GetNumbers(x[m] + c), weight, sum[m]);
   }
   if (c < work.channels) {
     const size_t rest = work.channels - c;
     const V weight = hn::LoadN(d, weights + c, rest);
 #pragma GCC unroll 16
-    for (size_t m = 0; m < kLanes; ++m) sum[m] = hn::MulAdd(hn::LoadN(d, x[m] + c, rest), weight, sum[m]);
+    for (size_t m = 0; m < kLanes; ++m) sum[m] = hn::MulAdd(GetNumbers(x[m] + c, rest), weight, sum[m]);
   }
   V y = hn::Add(SumsOfEach(d, sum), hn::Set(d, work.bias != nullptr ? work.bias[k] : 0.0f));
   y = AtMost(hn::Set(d, end.most), AtLeast(hn::Set(d, end.least), y));
@@ -60,16 +61,21 @@ HWY_INLINE void FewOutputsTile(const FewOutputsF32& work, const TileEnd& end, si
   kWhole ? hn::StoreU(y, d, to) : hn::StoreN(y, d, to, count);
 }
 
-inline void FewOutputs(const FewOutputsF32& work) {
+template <class T>
+void FewOutputsOf(const FewOutputsF32& work) {
   constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
   const TileEnd end = TileEndOf(work.epilogue);
   size_t i = 0;
   for (; i + kLanes <= work.elements; i += kLanes)
-    for (size_t k = 0; k < work.outputs; ++k) FewOutputsTile<true>(work, end, i, k, kLanes);
+    for (size_t k = 0; k < work.outputs; ++k) FewOutputsTile<true, T>(work, end, i, k, kLanes);
   if (i < work.elements)
-    for (size_t k = 0; k < work.outputs; ++k) FewOutputsTile<false>(work, end, i, k, work.elements - i);
+    for (size_t k = 0; k < work.outputs; ++k) FewOutputsTile<false, T>(work, end, i, k, work.elements - i);
   if (end.after.activation == Activation::None) return;
   ActivateRows(work.y, work.outputs, static_cast<ptrdiff_t>(work.y_stride), work.elements, end.after);
+}
+
+inline void FewOutputs(const FewOutputsF32& work) {
+  work.x_bf16 ? FewOutputsOf<uint16_t>(work) : FewOutputsOf<float>(work);
 }
 
 inline constexpr FewOutputsF32Kernels kFewOutputsF32{.run = FewOutputs};

@@ -10,7 +10,8 @@ inline namespace v0 {
 // y[k * y_stride + i] = activation(bias[k] + sum over c of x[i * x_stride + c] weights[k * channels + c]). An element
 // has the same bits whatever is computed with it.
 struct FewOutputsF32 {
-  const float* x;
+  const void* x;
+  bool x_bf16;  // its numbers are held as bf16, else f32
   std::size_t x_stride, channels;
   const float* weights;
   const float* bias;  // may be null

@@ -186,7 +186,7 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
         steps, node, conv, y, [taps = conv.taps()](const Panels& panels) { return conv_weights(panels, taps); },
         context);
     add_planar_convs(steps, node, in, y, windows, context.kernels);
-    add_few_outputs(steps, node, in, y, windows, context.kernels);
+    add_few_outputs(steps, node, in, y, windows, context);
     if (context.winograd) add_winograd(steps, node, in, y, windows, context.kernels);
     return steps;
   }

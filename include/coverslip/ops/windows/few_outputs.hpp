@@ -9,7 +9,8 @@ namespace coverslip::inline v0::ops {
 
 // `steps`: other candidates of the node.
 inline void add_few_outputs(std::vector<Step>& steps, const Node& node, const Types& in, const Shape& y,
-                            std::span<const Window> windows, const KernelTable& kernels) {
+                            std::span<const Window> windows, const PlanContext& context) {
+  const KernelTable& kernels = context.kernels;
   constexpr Dim kMostOutputs = 6;
   const Shape &x = in[0].shape, &w = in[1].shape;
   const auto is_point = [](const Window& window) {
@@ -39,7 +40,8 @@ inline void add_few_outputs(std::vector<Step>& steps, const Node& node, const Ty
         heads[1] = {0, 1};
         heads[last].end = heads[last].begin + 1;
         for_each(heads, [&](const Index& at) {
-          run({.x = from[0].as<float>(at),
+          run({.x = from[0].at(at),
+               .x_bf16 = from[0].dtype() == DType::bf16,
                .x_stride = static_cast<std::size_t>(from[0].strides()[last]),
                .channels = static_cast<std::size_t>(from[0].shape()[1]),
                .weights = weights,
@@ -52,6 +54,9 @@ inline void add_few_outputs(std::vector<Step>& steps, const Node& node, const Ty
         });
       });
   steps.push_back(std::move(step));
+  if (!context.bf16) return;
+  steps.push_back(with_narrow(steps.back(), true, false));
+  steps.back().nanoseconds -= narrow_saves(static_cast<double>(in[0].shape.elements()));
 }
 
 }  // namespace coverslip::inline v0::ops
