@@ -55,6 +55,28 @@ HWY_INLINE V Roughly(D d, V x, const Epilogue& epilogue) {
   }
 }
 
+template <Activation kA>
+HWY_ATTR void RoughRows(const float* x, float* y, const Rows& rows, const Epilogue& epilogue) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t row = 0; row < rows.count; ++row, x += rows.x_step, y += rows.y_step) {
+    size_t i = 0;
+    for (; i + lanes <= rows.n; i += lanes) hn::StoreU(Roughly<kA>(d, hn::LoadU(d, x + i), epilogue), d, y + i);
+    if (const size_t left = rows.n - i; left > 0)
+      hn::StoreN(Roughly<kA>(d, hn::LoadN(d, x + i, left), epilogue), d, y + i, left);
+  }
+}
+
+inline RowsFunction RoughRowsFunctionOf(Activation activation) {
+  switch (activation) {
+    case Activation::Sigmoid: return RoughRows<Activation::Sigmoid>;
+    case Activation::Swish: return RoughRows<Activation::Swish>;
+    case Activation::Gelu: return RoughRows<Activation::Gelu>;
+    case Activation::GeluTanh: return RoughRows<Activation::GeluTanh>;
+    default: return RowsFunctionOf(activation);
+  }
+}
+
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

@@ -251,10 +251,18 @@ inline void add_narrow(std::vector<Step>& steps, const OpDef& op, const Node& no
   for (const Step& step : wide) {
     steps.push_back(step);
     if (has_narrow(step)) continue;
+    const auto has = [&](bool from, bool to) {  // a kernel of its own
+      return std::ranges::any_of(wide, [&](const Step& other) {
+        return other.kernel == step.kernel && other.outputs[0] == step.outputs[0] && other.narrow == to &&
+               std::ranges::any_of(other.inputs, &Form::narrow) == from;
+      });
+    };
     const Needed needed = [&](const Box& box) { return step.needed ? step.needed(box) : op.needed(node, in, box); };
-    for (const auto& [from, to] : kNarrowWays)
+    for (const auto& [from, to] : kNarrowWays) {
+      if (has(from, to)) continue;
       if (auto narrow = narrowed(step, needed, node, in, made[0].shape, constants, context.kernels.half, from, to))
         steps.push_back(*std::move(narrow));
+    }
   }
 }
 

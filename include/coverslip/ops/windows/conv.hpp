@@ -11,6 +11,7 @@
 #include "coverslip/ops/windows/few_outputs.hpp"
 #include "coverslip/ops/windows/in_f32.hpp"
 #include "coverslip/ops/windows/indirect.hpp"
+#include "coverslip/ops/windows/narrow_depthwise.hpp"
 #include "coverslip/ops/windows/planar_conv.hpp"
 #include "coverslip/ops/windows/window.hpp"
 #include "coverslip/ops/windows/winograd_steps.hpp"
@@ -172,7 +173,7 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
       .cuts =
           conv_cuts(in, y, in[1].shape.elements(), conv.panels.groups > 1 ? conv.panels.columns : conv.panels.width),
       .scratch_bytes = conv.scratch_bytes(),
-      .nanoseconds = pass_nanoseconds(bytes) * 0.75 + pointers * kNanosecondsPerPointer +
+      .nanoseconds = kPassShare * pass_nanoseconds(bytes) + pointers * kNanosecondsPerPointer +
                      multiply_adds * padding / multiply_adds_per_nanosecond(context.kernels),
       .multiply_adds = multiply_adds,
       .run = run_with_packed(run)};
@@ -185,6 +186,7 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
     add_bf16_conv(
         steps, node, conv, y, [taps = conv.taps()](const Panels& panels) { return conv_weights(panels, taps); },
         context);
+    if (conv.depthwise) add_narrow_depthwise(steps, in, conv, y, fill, conv_tolerance(node, in), context);
     add_planar_convs(steps, node, in, y, windows, context.kernels);
     add_few_outputs(steps, node, in, y, windows, context);
     if (context.winograd) add_winograd(steps, node, in, y, windows, context.kernels);

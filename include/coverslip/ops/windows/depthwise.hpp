@@ -30,9 +30,12 @@ struct DepthwiseConv {
       const Dim each = block_channels(x), lanes = static_cast<Dim>(kernel.lanes);
       for (Dim c = box[1].begin; c < box[1].end; c += each) {
         work.channels = static_cast<std::size_t>(std::min(each, box[1].end - c));
-        if (x.shape().elements() > 0) work.x = x.as<float>(x.origin()) + (c - x.origin()[1]);  // else all is padding
-        work.y = y.as<float>(y.origin()) + (c - y.origin()[1]);
-        if (init != nullptr) work.init = init->as<float>(init->origin()) + (c - init->origin()[1]);
+        const auto from_channel = [c](const View& view) {
+          return view.at(view.origin()) + (c - view.origin()[1]) * static_cast<Dim>(size_of(view.dtype()));
+        };
+        if (x.shape().elements() > 0) work.x = from_channel(x);  // else all is padding
+        work.y = const_cast<std::byte*>(from_channel(y));
+        if (init != nullptr) work.init = from_channel(*init);
         work.weights = weights + c / lanes * lanes * static_cast<Dim>(work.taps);
         if (bias != nullptr) work.bias = bias + c;
         kernel.run(work);
@@ -70,6 +73,8 @@ struct DepthwiseConv {
     return {.x = nullptr,
             .init = nullptr,
             .y = nullptr,
+            .x_bf16 = x.dtype() == DType::bf16,
+            .y_bf16 = y.dtype() == DType::bf16,
             .rows = nullptr,
             .lines = nullptr,
             .line_count = 0,

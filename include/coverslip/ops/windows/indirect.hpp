@@ -6,6 +6,7 @@
 namespace coverslip::inline v0::ops {
 
 inline constexpr double kNanosecondsPerPointer = 0.7;  // of a row of A
+inline constexpr double kPassShare = 0.75;             // of a pass over all values: the rest hides behind arithmetic
 
 // Channels-last input and output; weights in panels [groups][taps][channels], the last axis' taps fastest.
 class IndirectConv {
