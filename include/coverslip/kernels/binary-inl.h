@@ -10,6 +10,7 @@
 
 #include "coverslip/kernels/binary.hpp"
 #include "coverslip/kernels/epilogue-inl.h"
+#include "coverslip/kernels/narrow-inl.h"
 #include "coverslip/kernels/pow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -93,6 +94,44 @@ HWY_ATTR void Combine(const void* a_data, const void* b_data, void* y_data, cons
   }
 }
 
+// f32 numbers, which memory holds as X and Y.
+template <BinaryOp kOp, class X, class Y>
+HWY_ATTR void CombineNarrow(const void* a_data, const void* b_data, void* y_data, const BinaryRows& all) {
+  const NarrowTag d;
+  const size_t lanes = hn::Lanes(d), n = all.rows.n;
+  const X *a = static_cast<const X*>(a_data), *b = static_cast<const X*>(b_data);
+  Y* y = static_cast<Y*>(y_data);
+  const auto first = [&](const X* x) HWY_ATTR { return hn::Set(d, hn::GetLane(GetNumbers(x, 1))); };
+  for (size_t row = 0; row < all.rows.count; ++row) {
+    const NarrowV same_a = first(a), same_b = first(b);
+    size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+      const NarrowV u = all.a_single ? same_a : GetNumbers(a + i), v = all.b_single ? same_b : GetNumbers(b + i);
+      PutNumbers(Of<kOp>(d, u, v), y + i);
+    }
+    if (const size_t left = n - i; left > 0) {
+      const NarrowV u = all.a_single ? same_a : GetNumbers(a + i, left),
+                    v = all.b_single ? same_b : GetNumbers(b + i, left);
+      PutNumbers(Of<kOp>(d, u, v), y + i, left);
+    }
+    a += all.rows.x_step;
+    b += all.b_step;
+    y += all.rows.y_step;
+  }
+}
+
+template <BinaryOp kOp>
+BinaryKernel NarrowBinaryOf(bool from, bool to) {
+  if (from) return to ? CombineNarrow<kOp, uint16_t, uint16_t> : CombineNarrow<kOp, uint16_t, float>;
+  return to ? CombineNarrow<kOp, float, uint16_t> : Combine<kOp, float>;
+}
+
+// Those of which networks are full.
+inline BinaryKernel FindNarrowBinary(BinaryOp op, bool from, bool to) {
+  if (op == BinaryOp::Add) return NarrowBinaryOf<BinaryOp::Add>(from, to);
+  return op == BinaryOp::Mul ? NarrowBinaryOf<BinaryOp::Mul>(from, to) : nullptr;
+}
+
 // Where the sign of integers makes no difference.
 template <BinaryOp kOp>
 BinaryKernel OfBits(Element type) {
@@ -155,7 +194,7 @@ inline void AddActivated(const float* a, const float* b, float* y, const BinaryR
     }
 }
 
-inline constexpr BinaryKernels kBinary{.find = FindBinary, .add = AddActivated};
+inline constexpr BinaryKernels kBinary{.find = FindBinary, .find_narrow = FindNarrowBinary, .add = AddActivated};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -44,6 +44,8 @@ using BinaryKernel = void (*)(const void* a, const void* b, void* y, const Binar
 
 struct BinaryKernels {
   BinaryKernel (*find)(BinaryOp op, Element of);  // null: there is none
+  // On f32 numbers that are held as bf16, both operands or the result or all; null: there is none.
+  BinaryKernel (*find_narrow)(BinaryOp op, bool from_bf16, bool to_bf16);
   void (*add)(const float* a, const float* b, float* y, const BinaryRows& rows, const Epilogue& epilogue);
 };
 

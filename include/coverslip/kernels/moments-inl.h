@@ -6,8 +6,11 @@
 #define COVERSLIP_KERNELS_MOMENTS_INL_H_
 #endif
 
+#include <cmath>
+
 #include "coverslip/kernels/elementary-inl.h"
 #include "coverslip/kernels/moments.hpp"
+#include "coverslip/kernels/narrow-inl.h"
 #include "coverslip/kernels/reduce-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -119,6 +122,81 @@ inline void Standardize(const float* x, float* y, size_t n, const Standardizatio
   StandardizeRow<true, true>(x, y, n, by);
 }
 
+struct SumsOfRow {
+  float sum = 0, squares = 0;
+};
+
+// Of x - shift; four sums at once.
+template <bool kSquares, class X>
+HWY_INLINE SumsOfRow SumsAround(const X* x, size_t n, float shift) {
+  const NarrowTag d;
+  const size_t lanes = hn::Lanes(d);
+  const NarrowV shifts = hn::Set(d, shift);
+  NarrowV sums[4], squares[4];
+  for (size_t i = 0; i < 4; ++i) sums[i] = squares[i] = hn::Zero(d);
+  const auto add = [&](NarrowV moved, size_t i) HWY_ATTR {
+    sums[i] = hn::Add(sums[i], moved);
+    if constexpr (kSquares) squares[i] = hn::MulAdd(moved, moved, squares[i]);
+  };
+  size_t at = 0;
+  for (; at + 4 * lanes <= n; at += 4 * lanes)
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) add(hn::Sub(GetNumbers(x + at + i * lanes), shifts), i);
+  for (; at + lanes <= n; at += lanes) add(hn::Sub(GetNumbers(x + at), shifts), 0);
+  if (const size_t left = n - at; left > 0)
+    add(hn::IfThenElseZero(hn::FirstN(d, left), hn::Sub(GetNumbers(x + at, left), shifts)), 1);
+  const auto total = [&](const NarrowV(&parts)[4]) HWY_ATTR {
+    return hn::ReduceSum(d, hn::Add(hn::Add(parts[0], parts[1]), hn::Add(parts[2], parts[3])));
+  };
+  return {total(sums), kSquares ? total(squares) : 0};
+}
+
+template <class X, class Y>
+HWY_INLINE void StandardizeNarrow(const X* x, Y* y, size_t n, const Standardization& by) {
+  const NarrowTag d;
+  const size_t lanes = hn::Lanes(d);
+  const NarrowV mean = hn::Set(d, by.mean), rest = hn::Set(d, by.rest), factor = hn::Set(d, by.factor);
+  const auto move = [&](NarrowV v) HWY_ATTR { return hn::Mul(hn::Sub(hn::Sub(v, mean), rest), factor); };
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    PutNumbers(hn::MulAdd(move(GetNumbers(x + i)), GetNumbers(by.scale + i), GetNumbers(by.bias + i)), y + i);
+  if (const size_t left = n - i; left > 0) {
+    const NarrowV scale = GetNumbers(by.scale + i, left), bias = GetNumbers(by.bias + i, left);
+    PutNumbers(hn::MulAdd(move(GetNumbers(x + i, left)), scale, bias), y + i, left);
+  }
+}
+
+// Some rows at a time, step by step: what a processor waits for in one row it can spend on others.
+template <class X, class Y>
+HWY_ATTR void NormRowsAs(const NormRows& work) {
+  constexpr size_t kRows = 8;
+  const size_t n = work.rows.n;
+  const auto numbers = static_cast<float>(n);
+  const X* x = static_cast<const X*>(work.x);
+  Y* y = static_cast<Y*>(work.y);
+  Standardization by[kRows];
+  for (size_t row = 0; row < work.rows.count; row += kRows) {
+    const size_t count = HWY_MIN(kRows, work.rows.count - row);
+    const auto from = [&](size_t r) { return x + static_cast<ptrdiff_t>(row + r) * work.rows.x_step; };
+    for (size_t r = 0; r < count; ++r) by[r].mean = SumsAround<false>(from(r), n, 0).sum / numbers;
+    for (size_t r = 0; r < count; ++r) {
+      const SumsOfRow sums = SumsAround<true>(from(r), n, by[r].mean);
+      by[r].rest = sums.sum / numbers;
+      const float variance = HWY_MAX(sums.squares / numbers - by[r].rest * by[r].rest, 0.0f);
+      by[r].factor = 1 / std::sqrt(variance + work.epsilon);
+      by[r].scale = work.scale;
+      by[r].bias = work.bias;
+    }
+    for (size_t r = 0; r < count; ++r)
+      StandardizeNarrow(from(r), y + static_cast<ptrdiff_t>(row + r) * work.rows.y_step, n, by[r]);
+  }
+}
+
+inline void NormRowsNarrow(const NormRows& work) {
+  if (work.x_bf16) return work.y_bf16 ? NormRowsAs<uint16_t, uint16_t>(work) : NormRowsAs<uint16_t, float>(work);
+  return work.y_bf16 ? NormRowsAs<float, uint16_t>(work) : NormRowsAs<float, float>(work);
+}
+
 inline void Damp(const float* x, const float* bases, float* y, size_t n, float exponent) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
@@ -131,8 +209,11 @@ inline void Damp(const float* x, const float* bases, float* y, size_t n, float e
   hn::StoreN(hn::Mul(hn::LoadN(d, x + i, n - i), factor), d, y + i, n - i);
 }
 
-inline constexpr MomentKernels kMoments{
-    .along = MomentsAlong, .across = MomentsAcross, .standardize = Standardize, .damp = Damp};
+inline constexpr MomentKernels kMoments{.along = MomentsAlong,
+                                        .across = MomentsAcross,
+                                        .standardize = Standardize,
+                                        .norm_narrow = NormRowsNarrow,
+                                        .damp = Damp};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

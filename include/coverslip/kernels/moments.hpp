@@ -18,7 +18,18 @@ struct Standardization {
   const float *scale = nullptr, *bias = nullptr;
 };
 
-// The order of sums depends on n alone, and nothing fuses, so that all targets give the same bits.
+// Rows of n numbers, each brought to a mean of 0 and a deviation of 1, then * scale[i] and + bias[i]. Sums are of f32,
+// of distances from the mean, and as good as that.
+struct NormRows {
+  const void* x;
+  void* y;
+  Rows rows;
+  bool x_bf16, y_bf16;  // else f32
+  const float *scale, *bias;
+  float epsilon;  // added to the variance
+};
+
+// The order of sums depends on n alone, and nothing fuses, so that all targets give the same bits, but for norm_narrow.
 struct MomentKernels {
   // Of n numbers side by side.
   Moments (*along)(const float* x, std::size_t n, float shift);
@@ -26,6 +37,8 @@ struct MomentKernels {
   void (*across)(const float* x, const Rows& rows, const float* shifts, double* sums, double* squares);
   // x and y may be the same array.
   void (*standardize)(const float* x, float* y, std::size_t n, const Standardization& by);
+  // x and y may be the same array, if it is of the same type.
+  void (*norm_narrow)(const NormRows&);
   // y = x / bases^exponent, element by element.
   void (*damp)(const float* x, const float* bases, float* y, std::size_t n, float exponent);
 };

@@ -23,14 +23,18 @@ HWY_INLINE NarrowV GetNumbers(const float* x, size_t n) { return hn::LoadN(Narro
 HWY_INLINE void PutNumbers(NarrowV v, float* y) { hn::StoreU(v, NarrowTag(), y); }
 HWY_INLINE void PutNumbers(NarrowV v, float* y, size_t n) { hn::StoreN(v, NarrowTag(), y, n); }
 
-// bf16.
+// bf16. Where an instruction rounds, it takes subnormal numbers for zeros.
 using NarrowBits = hn::RebindToUnsigned<NarrowTag>;
 using NarrowHalf = hn::Rebind<uint16_t, NarrowTag>;
 HWY_INLINE NarrowV WideOf(hn::Vec<NarrowHalf> v) {
   return hn::BitCast(NarrowTag(), WidenBF16::Of(NarrowBits(), hn::PromoteTo(NarrowBits(), v)));
 }
 HWY_INLINE hn::Vec<NarrowHalf> NarrowOf(NarrowV v) {
+#if HWY_NATIVE_DOT_BF16
+  return hn::BitCast(NarrowHalf(), hn::DemoteTo(hn::Rebind<hwy::bfloat16_t, NarrowTag>(), v));
+#else
   return hn::TruncateTo(NarrowHalf(), NarrowBF16::Of(NarrowBits(), hn::BitCast(NarrowBits(), v)));
+#endif
 }
 HWY_INLINE NarrowV GetNumbers(const uint16_t* x) { return WideOf(hn::LoadU(NarrowHalf(), x)); }
 HWY_INLINE NarrowV GetNumbers(const uint16_t* x, size_t n) { return WideOf(hn::LoadN(NarrowHalf(), x, n)); }

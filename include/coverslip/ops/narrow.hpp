@@ -254,7 +254,7 @@ inline void add_narrow(std::vector<Step>& steps, const OpDef& op, const Node& no
     const auto has = [&](bool from, bool to) {  // a kernel of its own
       return std::ranges::any_of(wide, [&](const Step& other) {
         return other.kernel == step.kernel && other.outputs[0] == step.outputs[0] && other.narrow == to &&
-               std::ranges::any_of(other.inputs, &Form::narrow) == from;
+               other.inputs[0].narrow == from;
       });
     };
     const Needed needed = [&](const Box& box) { return step.needed ? step.needed(box) : op.needed(node, in, box); };

@@ -69,7 +69,26 @@ inline void binary(BinaryOp op, const Epilogue& epilogue, const View& a, const V
   });
 }
 
-inline std::vector<Step> plan_binary(const BinaryFunction& f, const Node& node, const Types& in,
+// Of `steps` those on values that all are read or all made narrow.
+inline void add_narrow_binary(std::vector<Step>& steps, BinaryOp op, const Types& in, const TensorType& y,
+                              const BinaryKernels& kernels) {
+  const std::vector<Step> wide = steps;
+  for (const auto& [from, to] : kNarrowWays) {
+    const BinaryKernel kernel = kernels.find_narrow(op, from, to);
+    if (kernel == nullptr) return;
+    const std::size_t read = in[0].bytes() + in[1].bytes();
+    for (Step step : wide) {
+      if (from != to) step.in_place.reset();
+      step.nanoseconds = pass_nanoseconds((from ? read / 2 : read) + (to ? y.bytes() / 2 : y.bytes()));
+      step.run = [=](Inputs x, Outputs made, const Box& box, std::byte*) {
+        for_each_pair({x[0], in[0].shape}, {x[1], in[1].shape}, made[0], box, kernel);
+      };
+      steps.push_back(with_narrow(std::move(step), from, to, {0, 1}));
+    }
+  }
+}
+
+inline std::vector<Step> plan_binary(const BinaryFunction& f, const Node& node, const Types& in, Constants constants,
                                      const PlanContext& context) {
   const TensorType y_type = binary_type(f, node, in)[0];
   const BinaryKernel kernel = find_binary(context.kernels, binary_op(f, node), in[0].dtype);
@@ -86,7 +105,11 @@ inline std::vector<Step> plan_binary(const BinaryFunction& f, const Node& node, 
                         reinterpret_cast<float*>(to), rows, epilogue);
                   });
   };
-  return broadcast_steps(in, y_type, {.kernel = "binary", .nanoseconds = f.work, .run = run});
+  auto steps = broadcast_steps(in, y_type, {.kernel = "binary", .nanoseconds = f.work, .run = run});
+  const bool computed = constants[0] == nullptr && constants[1] == nullptr;
+  if (context.bf16 && computed && !activates && in[0].dtype == DType::f32)
+    add_narrow_binary(steps, binary_op(f, node), in, y_type, context.kernels.binary);
+  return steps;
 }
 
 inline std::vector<Case> binary_cases(const BinaryFunction& f) {
@@ -144,8 +167,8 @@ struct BinaryRecord {
     const std::size_t first = f.swapped ? 1 : 0;
     binary(binary_op(f, node), binary_epilogue(f, node), in[first], in[1 - first], out[0]);
   }
-  static std::vector<Step> plan(const Node& node, const Types& in, Constants, const PlanContext& context) {
-    return plan_binary(f, node, in, context);
+  static std::vector<Step> plan(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+    return plan_binary(f, node, in, constants, context);
   }
   static std::optional<Graph> expand(const Node& node, const Types& in, Constants) {
     return widened(node, in, binary_type(f, node, in));

@@ -84,8 +84,8 @@ struct VariadicRecord {
   static constexpr auto needed = broadcast_needed;
   static Types infer(const Node& node, const Types& in, Constants) { return variadic_type(f, node, in); }
   static void reference(const Node& node, Inputs in, Outputs out) { variadic(f, node, in, out); }
-  static std::vector<Step> plan(const Node& node, const Types& in, Constants, const PlanContext& context) {
-    return f.op == BinaryOp::Add || in.size() != 2 ? std::vector<Step>{} : plan_binary(f, node, in, context);
+  static std::vector<Step> plan(const Node& node, const Types& in, Constants constants, const PlanContext& context) {
+    return f.op == BinaryOp::Add || in.size() != 2 ? std::vector<Step>{} : plan_binary(f, node, in, constants, context);
   }
   static std::optional<Graph> expand(const Node& node, const Types& in, Constants) {
     return expand_variadic(f, node, in);

@@ -3,6 +3,7 @@
 #include "coverslip/ops/axes.hpp"
 #include "coverslip/ops/copy.hpp"
 #include "coverslip/ops/elementwise/binary.hpp"
+#include "coverslip/ops/norms/narrow_norm.hpp"
 #include "coverslip/ops/norms/numbers.hpp"
 #include "coverslip/ops/norms/statistics.hpp"
 
@@ -88,23 +89,27 @@ inline void layer_norm(const Node& node, Inputs in, Outputs out) {
 }
 
 // The distance from the mean counts, however big that is; of the mean only what is lost when it is kept as two floats.
-inline void layer_norm_magnitudes(const Node& node, Inputs in, Outputs out) {
+// And so many deviations, where sums lose more.
+inline void norm_magnitudes(const Node& node, Inputs in, Outputs out, double deviations) {
   const double epsilon = node.attr("epsilon", 1e-5f);
   const auto size = [&](std::size_t i, const Index& at, double absent) {
     return node.has(i) ? std::abs(get_number(in[i], broadcast_index(in[i].shape(), at))) : absent;
   };
   for_each_norm_row(node, in[0], [&](const Index& head, const Box& row, double mean, double variance) {
-    const double inverse = 1 / std::sqrt(variance + epsilon), lost = std::abs(mean) * 0x1p-24;
+    const double inverse = 1 / std::sqrt(variance + epsilon), lost = std::abs(mean) * 0x1p-24,
+                 more = deviations * std::sqrt(variance);
     double sizes = 0;
     for_each(row, [&](const Index& at) {
       const double x = get_number(in[0], at);
       sizes += std::abs(x);
-      put_number(out[0], at, (std::abs(x - mean) + lost) * inverse * size(1, at, 1) + size(2, at, 0));
+      put_number(out[0], at, (std::abs(x - mean) + lost + more) * inverse * size(1, at, 1) + size(2, at, 0));
     });
     if (out.size() > 1) put_number(out[1], head, sizes / static_cast<double>(row.shape().elements()));
     if (out.size() > 2) put_number(out[2], head, inverse);
   });
 }
+
+inline void layer_norm_magnitudes(const Node& node, Inputs in, Outputs out) { norm_magnitudes(node, in, out, 0); }
 
 class RowNorm {
  public:
@@ -257,6 +262,14 @@ inline bool operands_are_rows(const Node& node, const Types& in) {
   return rows;
 }
 
+// Whether rows lie along the last axis alone, with a scale and a bias for each of their numbers.
+inline bool is_plain_layer_norm(const Node& node, const Types& in) {
+  const Shape& x = in[0].shape;
+  const std::size_t last = x.rank() - 1;
+  if (!centers(node) || node.outputs.size() > 1 || !node.has(2) || last == 0) return false;
+  return first_normalized(node, x) == last && in[1].shape.elements() == x[last] && in[2].shape.elements() == x[last];
+}
+
 inline std::vector<Step> plan_layer_norm(const Node& node, const Types& in, Constants, const PlanContext& context) {
   const Shape& x = in[0].shape;
   const std::size_t first = first_normalized(node, x);
@@ -277,6 +290,11 @@ inline std::vector<Step> plan_layer_norm(const Node& node, const Types& in, Cons
             .run = run};
   auto candidates = in_each_layout(in.size(), node.outputs.size(), std::move(step));
   if (!same_order(x)) candidates.pop_back();
+  if (context.bf16 && is_plain_layer_norm(node, in))
+    for (Step& narrow : narrow_norms(candidates.front(), x, node.attr("epsilon", 1e-5f), context.kernels.moments)) {
+      narrow.magnitudes = [node](Inputs from, Outputs to) { norm_magnitudes(node, from, to, 1); };
+      candidates.push_back(std::move(narrow));
+    }
   return candidates;
 }
 
@@ -326,7 +344,8 @@ inline std::vector<Case> rms_norm_cases() { return row_norm_cases("RMSNormalizat
 inline std::vector<Case> layer_norm_cases() {
   const std::string op = "LayerNormalization";
   std::vector<Case> cases = row_norm_cases(op);
-  cases.push_back({op, {}, {data({2, 5, 21}), weights({21}), weights({21})}});
+  for (const Dim n : {16, 21, 64, 133}) cases.push_back({op, {}, {data({2, 9, n}), weights({n}), weights({n})}});
+  cases.push_back({op, {}, {far_from_zero({17, 40}), weights({40}), weights({40})}});
   cases.push_back({op, {{"axis", Dim{1}}}, {data({2, 5, 7}), weights({5, 7}), weights({7})}});
   cases.push_back({op, {}, {data({2, 5, 7}), weights({7}), weights({2, 5, 7})}});
   cases.push_back({op, {}, {data({2, 3, 19}), data({3, 1}), data({2, 1, 1})}, false, 3});

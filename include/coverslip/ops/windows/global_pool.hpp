@@ -79,6 +79,8 @@ inline void run_global_pool(const PoolKernel& kernel, PoolFinish finish, Layout 
   Box heads = box;
   if (layout == Layout::ChannelsLast) heads[1].end = heads[1].begin + 1;
   for_each(heads, [&](const Index& at) {
+    if (y.dtype() == DType::bf16)
+      return kernel.narrow(x.at(at), y.at(at), taps, {.channels = static_cast<std::size_t>(box[1].extent())}, n);
     float* to = y.as<float>(at);
     if (layout == Layout::ChannelsLast)
       return kernel.run(x.as<float>(at), to, taps, {.channels = static_cast<std::size_t>(box[1].extent())}, n);
@@ -108,6 +110,10 @@ inline std::vector<Step> plan_global_pool(const Node& node, const Types& in, Con
                           .run = [kernel = *kernel, finish, layout](Inputs x, Outputs y, const Box& box, std::byte*) {
                             run_global_pool(kernel, finish, layout, x[0], y[0], box);
                           }});
+  }
+  if (context.bf16 && kernel->narrow != nullptr) {
+    candidates.push_back(with_narrow(candidates[1], true, true));
+    candidates.back().nanoseconds *= kNarrowShare;
   }
   return candidates;
 }

@@ -10,6 +10,8 @@
 
 namespace coverslip::inline v0::ops {
 
+inline constexpr double kNarrowShare = 0.6;  // of the time of a pool, where its values are narrow
+
 inline Types pool_type(const Node& node, const Types& in, Constants) {
   want_inputs(node, in, 1, 1);
   const bool max = node.op == "MaxPool";
@@ -212,7 +214,7 @@ inline std::vector<Step> plan_pool(const Node& node, const Types& in, Constants 
   candidates[0].nanoseconds += (pooling.windows[pooling.axes - 1].stride > 2 ? 8 : 2) * reads;
   if (context.bf16 && kernel->narrow != nullptr) {
     candidates.push_back(with_narrow(candidates[1], true, true));
-    candidates.back().nanoseconds *= 0.6;
+    candidates.back().nanoseconds *= kNarrowShare;
   }
   return candidates;
 }
