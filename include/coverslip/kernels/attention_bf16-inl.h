@@ -70,12 +70,12 @@ void PackHeadKeysOf(const HeadRows& keys, std::byte* to) {
         hn::Store(row0 + i < keys.rows ? RoundedTerms(x, keys.size - k, one) : hn::Zero(pairs), pairs,
                   tile + i * kHeadTerms);
       }
-      TransposeWords({.x = reinterpret_cast<const uint32_t*>(tile),
-                      .x_step = kHeadTerms / 2,
-                      .y = reinterpret_cast<uint32_t*>(to),
-                      .y_step = kHeadColumns,
-                      .rows = kHeadTerms / 2,
-                      .n = kHeadColumns});
+      TransposePlane<uint32_t>({.x = reinterpret_cast<const uint32_t*>(tile),
+                                .x_step = kHeadTerms / 2,
+                                .y = reinterpret_cast<uint32_t*>(to),
+                                .y_step = kHeadColumns,
+                                .rows = kHeadTerms / 2,
+                                .n = kHeadColumns});
     }
 }
 

@@ -1,4 +1,4 @@
-// Code of the kernel that transposes a plane of 4-byte elements, once per target.
+// Code of the kernels that transpose a plane of elements of 2 or 4 bytes, once per target.
 #if defined(COVERSLIP_KERNELS_TRANSPOSE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COVERSLIP_KERNELS_TRANSPOSE_INL_H_
 #undef COVERSLIP_KERNELS_TRANSPOSE_INL_H_
@@ -17,20 +17,20 @@ namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Rows [begin, end) of columns [first, last), element by element.
-inline void TransposeElements(const Transposition& t, size_t begin, size_t end, size_t first, size_t last) {
+template <class T>
+void TransposeElements(const Transposition<T>& t, size_t begin, size_t end, size_t first, size_t last) {
   for (size_t row = begin; row < end; ++row) {
-    const uint32_t* x = t.x + row;
-    uint32_t* y = t.y + static_cast<ptrdiff_t>(row) * t.y_step;
+    const T* x = t.x + row;
+    T* y = t.y + static_cast<ptrdiff_t>(row) * t.y_step;
     for (size_t i = first; i < last; ++i) std::memcpy(y + i, x + static_cast<ptrdiff_t>(i) * t.x_step, sizeof *y);
   }
 }
 
 #if HWY_TARGET != HWY_SCALAR
-using WordTag = hn::ScalableTag<uint32_t>;
-
 // Rows of 2, 3 or 4 that follow each other; returns how many are done.
-inline size_t Interleave(const Transposition& t) {
-  const WordTag d;
+template <class T>
+HWY_ATTR size_t Interleave(const Transposition<T>& t) {
+  const hn::ScalableTag<T> d;
   const size_t lanes = hn::Lanes(d);
   const auto at = [&](ptrdiff_t i, size_t row) HWY_ATTR { return hn::LoadU(d, t.x + i * t.x_step + row); };
   size_t row = 0;
@@ -47,10 +47,11 @@ inline size_t Interleave(const Transposition& t) {
 }
 
 // The same the other way round: 2, 3 or 4 rows; returns how many columns are done.
-inline size_t Deinterleave(const Transposition& t) {
-  const WordTag d;
+template <class T>
+HWY_ATTR size_t Deinterleave(const Transposition<T>& t) {
+  const hn::ScalableTag<T> d;
   const size_t lanes = hn::Lanes(d);
-  hn::Vec<WordTag> v0, v1, v2, v3;
+  hn::Vec<decltype(d)> v0, v1, v2, v3;
   const auto put = [&](auto v, ptrdiff_t row, size_t i) HWY_ATTR { hn::StoreU(v, d, t.y + row * t.y_step + i); };
   size_t i = 0;
   if (t.x_step != static_cast<ptrdiff_t>(t.rows)) return 0;
@@ -72,54 +73,67 @@ inline size_t Deinterleave(const Transposition& t) {
   return i;
 }
 
-// Four numbers from each of the columns 0, 4, ... of `x` in one vector.
-template <class D>
-HWY_INLINE hn::Vec<D> FourWordsOfEach(D d, const uint32_t* x, ptrdiff_t step) {
-  if constexpr (hn::MaxLanes(d) == 4) {
+// As many elements as 16 bytes have: the edge of a block.
+template <class T>
+inline constexpr size_t kTransposeEdge = 16 / sizeof(T);
+
+// An edge of each of the columns 0, 1 edge, 2 edges, ... in one vector.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> EdgeOfEach(D d, const T* x, ptrdiff_t step) {
+  if constexpr (hn::MaxLanes(d) == kTransposeEdge<T>) {
     return hn::LoadU(d, x);
   } else {
     const hn::Half<D> half;
-    const auto lower = FourWordsOfEach(half, x, step);
-    return hn::Combine(d, FourWordsOfEach(half, x + static_cast<ptrdiff_t>(hn::MaxLanes(half)) * step, step), lower);
+    const auto lower = EdgeOfEach(half, x, step);
+    return hn::Combine(d, EdgeOfEach(half, x + static_cast<ptrdiff_t>(hn::MaxLanes(half)) * step, step), lower);
   }
 }
 
-// Four rows of a vector of columns, as blocks of 4 x 4.
-HWY_INLINE void TransposeFour(const Transposition& t, size_t row, size_t i) {
-  const WordTag d;
-  const hn::Repartition<uint64_t, WordTag> pairs;
-  const auto column = [&](ptrdiff_t j) HWY_ATTR {
-    return FourWordsOfEach(d, t.x + row + (static_cast<ptrdiff_t>(i) + j) * t.x_step, t.x_step);
-  };
-  const auto a = column(0), b = column(1), c = column(2), e = column(3);
-  const auto ab = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
-  const auto ce = hn::BitCast(pairs, hn::InterleaveLower(d, c, e));
-  const auto ab_upper = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
-  const auto ce_upper = hn::BitCast(pairs, hn::InterleaveUpper(d, c, e));
-  uint32_t* y = t.y + static_cast<ptrdiff_t>(row) * t.y_step + i;
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ce)), d, y);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ce)), d, y + t.y_step);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab_upper, ce_upper)), d, y + 2 * t.y_step);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_upper, ce_upper)), d, y + 3 * t.y_step);
+// An edge of rows of a vector of columns, as blocks: the first half of the columns shuffled into the second, as often as
+// the edge can be halved.
+template <class T>
+HWY_INLINE void TransposeEdge(const Transposition<T>& t, size_t row, size_t i) {
+  const hn::ScalableTag<T> d;
+  constexpr size_t kEdge = kTransposeEdge<T>;
+  hn::Vec<decltype(d)> v[kEdge], shuffled[kEdge];
+#pragma GCC unroll 8
+  for (size_t j = 0; j < kEdge; ++j)
+    v[j] = EdgeOfEach(d, t.x + row + static_cast<ptrdiff_t>(i + j) * t.x_step, t.x_step);
+#pragma GCC unroll 3
+  for (size_t left = kEdge; left > 1; left /= 2) {
+#pragma GCC unroll 4
+    for (size_t j = 0; j < kEdge / 2; ++j) {
+      shuffled[2 * j] = hn::InterleaveLower(d, v[j], v[j + kEdge / 2]);
+      shuffled[2 * j + 1] = hn::InterleaveUpper(d, v[j], v[j + kEdge / 2]);
+    }
+#pragma GCC unroll 8
+    for (size_t j = 0; j < kEdge; ++j) v[j] = shuffled[j];
+  }
+#pragma GCC unroll 8
+  for (size_t j = 0; j < kEdge; ++j) hn::StoreU(v[j], d, t.y + static_cast<ptrdiff_t>(row + j) * t.y_step + i);
 }
 
-// The last vector and the last four rows begin so that they are whole, and move some elements twice.
-inline void TransposeWords(const Transposition& t) {
-  constexpr size_t kTransposedRows = 64;
-  const size_t lanes = hn::Lanes(WordTag());
+// The last vector and the last rows begin so that they are whole, and move some elements twice.
+template <class T>
+HWY_ATTR void TransposePlane(const Transposition<T>& t) {
+  constexpr size_t kTransposedRows = 64, kEdge = kTransposeEdge<T>;
+  const size_t lanes = hn::Lanes(hn::ScalableTag<T>());
   if (t.n <= 4) return TransposeElements(t, Interleave(t), t.rows, 0, t.n);
-  if (t.rows < 4 || t.n < lanes) return TransposeElements(t, 0, t.rows, Deinterleave(t), t.n);
+  if (t.rows < kEdge || t.n < lanes) return TransposeElements(t, 0, t.rows, Deinterleave(t), t.n);
   for (size_t row0 = 0; row0 < t.rows; row0 += kTransposedRows)
     for (size_t i = 0; i < t.n; i += lanes)
-      for (size_t row = row0; row < std::min(row0 + kTransposedRows, t.rows); row += 4)
-        TransposeFour(t, std::min(row, t.rows - 4), std::min(i, t.n - lanes));
+      for (size_t row = row0; row < std::min(row0 + kTransposedRows, t.rows); row += kEdge)
+        TransposeEdge(t, std::min(row, t.rows - kEdge), std::min(i, t.n - lanes));
 }
 
-inline constexpr TransposeKernels kTranspose{.words = TransposeWords};
 #else
-inline constexpr TransposeKernels kTranspose{
-    .words = [](const Transposition& t) { TransposeElements(t, 0, t.rows, 0, t.n); }};
+template <class T>
+void TransposePlane(const Transposition<T>& t) {
+  TransposeElements(t, 0, t.rows, 0, t.n);
+}
 #endif
+
+inline constexpr TransposeKernels kTranspose{.words = TransposePlane<uint32_t>, .halves = TransposePlane<uint16_t>};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

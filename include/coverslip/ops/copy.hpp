@@ -62,11 +62,13 @@ class Mover {
     else
       nest_.put_outside(0);
     bytes_ = static_cast<std::size_t>(n * size_);
-    if (way_ == Way::Planes && size_ == 4 && along[1] == 1 && nest_.outer().strides[0] == 1) words_ = kernels.words;
+    if (way_ != Way::Planes || along[1] != 1 || nest_.outer().strides[0] != 1) return;
+    if (size_ == 4) words_ = kernels.words;
+    if (size_ == 2) halves_ = kernels.halves;
   }
 
   // Whether elements are moved one by one.
-  bool scatters() const { return way_ == Way::Planes && words_ == nullptr; }
+  bool scatters() const { return way_ == Way::Planes && words_ == nullptr && halves_ == nullptr; }
 
   // Both are the places of the first element. Does nothing where everything already lies at its place.
   void operator()(const std::byte* from, std::byte* to) const {
@@ -84,7 +86,8 @@ class Mover {
       const std::byte* x = from + size_ * at[0];
       std::byte* y = to + size_ * at[1];
       if (way_ != Way::Fill && way_ != Way::Planes) return move_rows(x, y, nest_, size_);
-      if (words_ != nullptr) return move_words(x, y);
+      if (words_ != nullptr) return words_(transposition<std::uint32_t>(x, y));
+      if (halves_ != nullptr) return halves_(transposition<std::uint16_t>(x, y));
       const bool fills = way_ == Way::Fill;
       switch (size_) {
         case 1: return fills ? fill_rows<1>(x, y, nest_) : move_plane<1>(x, y, nest_);
@@ -95,13 +98,14 @@ class Mover {
     });
   }
 
-  void move_words(const std::byte* from, std::byte* to) const {
-    words_({.x = reinterpret_cast<const std::uint32_t*>(from),
+  template <class T>
+  Transposition<T> transposition(const std::byte* from, std::byte* to) const {
+    return {.x = reinterpret_cast<const T*>(from),
             .x_step = nest_.inner().strides[0],
-            .y = reinterpret_cast<std::uint32_t*>(to),
+            .y = reinterpret_cast<T*>(to),
             .y_step = nest_.outer().strides[1],
             .rows = static_cast<std::size_t>(nest_.outer().extent),
-            .n = static_cast<std::size_t>(nest_.inner().extent)});
+            .n = static_cast<std::size_t>(nest_.inner().extent)};
   }
 
   Nest<2> nest_;
@@ -109,7 +113,8 @@ class Mover {
   std::size_t bytes_ = 0;  // of a row
   Way way_ = Way::Planes;
   bool same_ = false;
-  void (*words_)(const Transposition&) = nullptr;
+  void (*words_)(const Transposition<std::uint32_t>&) = nullptr;
+  void (*halves_)(const Transposition<std::uint16_t>&) = nullptr;
 };
 
 inline void move_elements(DType dtype, const std::byte* from, const Index& from_strides, std::byte* to,

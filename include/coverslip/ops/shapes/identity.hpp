@@ -15,7 +15,7 @@ inline Step copy_step(const TensorType& type, Layout from, Layout to, const Tran
           .inputs = {{from}},
           .outputs = {to},
           .cuts = any_axis(type.shape.rank()),
-          .nanoseconds = same || size_of(type.dtype) == 4 ? pass : kScatterSlowdown * pass,
+          .nanoseconds = same || size_of(type.dtype) == 4 || size_of(type.dtype) == 2 ? pass : kScatterSlowdown * pass,
           .same_bytes = same,
           .run = [kernels](Inputs x, Outputs y, const Box& box, std::byte*) { copy_box(x[0], y[0], box, kernels); }};
 }
@@ -40,7 +40,10 @@ inline std::vector<Case> identity_cases() {
           {"Identity", {}, {data(Shape{})}},
           {"Identity", {}, {data(TensorType{DType::u8, {2, 5, 3, 4, 2}})}},
           {"Identity", {}, {data(TensorType{DType::i64, {2, 5, 3, 4}})}},
-          {"Identity", {}, {data(TensorType{DType::f16, {1, 18, 3, 4}})}}};
+          {"Identity", {}, {data(TensorType{DType::f16, {1, 18, 3, 4}})}},
+          {"Identity", {}, {data(TensorType{DType::f16, {1, 67, 9, 15}})}},
+          {"Identity", {}, {data(TensorType{DType::f16, {1, 3, 6, 27}})}},
+          {"Identity", {}, {data(TensorType{DType::f16, {1, 41, 4, 8}})}}};
 }
 
 inline constexpr OpDef kIdentity[] = {
