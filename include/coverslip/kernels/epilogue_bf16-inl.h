@@ -13,20 +13,23 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// 1 / (1 + 2^-x), within 2^-13 of itself, and 1/2 of 0.
+// 1 / (1 + 2^minus), within 2^-12 of itself, and near 1/2 of 0.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE V RoughGate(D d, V x) {
+HWY_INLINE V RoughGate(D d, V minus) {
   const hn::RebindToSigned<D> di;
   const V shift = hn::Set(d, 0x1.8p23f), one = hn::Set(d, 1.0f);
-  const V minus = AtMost(hn::Set(d, 64.0f), AtLeast(hn::Set(d, -64.0f), hn::Neg(x)));
+  minus = AtMost(hn::Set(d, 64.0f), AtLeast(hn::Set(d, -64.0f), minus));
   const V shifted = hn::Add(minus, shift), r = hn::Sub(minus, hn::Sub(shifted, shift));
   V power = hn::MulAdd(r, hn::Set(d, 0.0550089329f), hn::Set(d, 0.242210954f));
   power = hn::MulAdd(power, r, hn::Set(d, 0.693282902f));
   power = hn::MulAdd(power, r, one);
   power = hn::BitCast(d, hn::Add(hn::BitCast(di, power), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
   const V under = hn::Add(one, power), near = hn::ApproximateReciprocal(under);
-  // One step of Newton's: how good the first guess is depends on the target.
-  return hn::Mul(near, hn::NegMulAdd(under, near, hn::Set(d, 2.0f)));
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  return near;  // within 2^-14
+#else
+  return hn::Mul(near, hn::NegMulAdd(under, near, hn::Set(d, 2.0f)));  // a step of Newton's
+#endif
 }
 
 // How far these are from the functions is said beside kRoughUnit.
@@ -46,12 +49,12 @@ HWY_INLINE V Roughly(D d, V x, const Epilogue& epilogue) {
   } else if constexpr (kA == Activation::GeluTanh) {
     // (1 + tanh z) / 2 is 1 / (1 + e^(-2 z)).
     const V inner = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f), hn::Set(d, 1.0f));
-    return hn::Mul(x, RoughGate(d, hn::Mul(hn::Mul(inner, x), hn::Set(d, 2 * 0.797884561f * kLog2E))));
+    return hn::Mul(x, RoughGate(d, hn::Mul(hn::Mul(inner, x), hn::Set(d, -2 * 0.797884561f * kLog2E))));
   } else if constexpr (kA == Activation::Swish) {
-    return hn::Mul(x, RoughGate(d, hn::Mul(x, hn::Set(d, kLog2E * epilogue.alpha))));
+    return hn::Mul(x, RoughGate(d, hn::Mul(x, hn::Set(d, -kLog2E * epilogue.alpha))));
   } else {
     static_assert(kA == Activation::Sigmoid);
-    return RoughGate(d, hn::Mul(x, hn::Set(d, kLog2E)));
+    return RoughGate(d, hn::Mul(x, hn::Set(d, -kLog2E)));
   }
 }
 
