@@ -1,6 +1,7 @@
 // After the first stage of planning: what one convolution alone reads becomes a part of that, where both together are
 // cheaper so.
 #pragma once
+#include <cmath>
 #include <ranges>
 
 #include "coverslip/plan/typing.hpp"
