@@ -89,8 +89,8 @@ HWY_INLINE hn::Vec<D> EdgeOfEach(D d, const T* x, ptrdiff_t step) {
   }
 }
 
-// An edge of rows of a vector of columns, as blocks: the first half of the columns shuffled into the second, as often as
-// the edge can be halved.
+// An edge of rows of a vector of columns, as blocks: the first half of the columns shuffled into the second, as often
+// as the edge can be halved.
 template <class T>
 HWY_INLINE void TransposeEdge(const Transposition<T>& t, size_t row, size_t i) {
   const hn::ScalableTag<T> d;
