@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "coverslip/kernels/epilogue_bf16-inl.h"
 #include "coverslip/kernels/gemm_bf16.hpp"
@@ -31,10 +32,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // A tile has 16 rows of 64 bytes: sums [16][16], A [16][32 terms], B [16 pairs of terms][16 columns][2].
 inline constexpr size_t kAmxRows = kBf16Rows, kAmxRowBytes = 64, kAmxTileBytes = kAmxRows * kAmxRowBytes;
-// Four tiles of sums at once: 2 x 2, so that each tile of A and of B is loaded for two products, or 4 x 1.
-inline constexpr size_t kAmxColumns = 32, kAmxBlockRows = 32;
-inline constexpr size_t kAmxSumBytes = 4 * kAmxTileBytes;
-inline constexpr size_t kAmxScratchBytes = 2 * kAmxSumBytes;  // one being made, one being read
+// Four tiles of sums at once: 2 x 2, so that each tile of A and of B is loaded for two products, or 4 x 1. In scratch
+// each has its rows behind each other.
+inline constexpr size_t kAmxColumns = 32, kAmxBlockRows = 32, kAmxTileSums = kAmxRows * 16;
+inline constexpr size_t kAmxScratchBytes = 4 * kAmxTileBytes;
 
 // The system grants a process the tile registers when it asks for them.
 inline bool AmxMayRun() {
@@ -102,14 +103,25 @@ HWY_INLINE void AmxStoreN(hn::Vec<TileF32> v, T* y, size_t n) {
     store(hn::DemoteTo(dt, v));
 }
 
-// A block of sums that is done: those of rows `first`, ... and columns n, ..., `width` side by side.
+template <class T>
+HWY_INLINE void AmxStorePair(hn::Vec<TileF32> low, hn::Vec<TileF32> high, T* y) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    const TileF32 d;
+    hn::StoreU(low, d, y);
+    hn::StoreU(high, d, y + kTileLanes);
+  } else {
+    const hn::Repartition<T, TileF32> dt;
+    hn::StoreU(hn::OrderedDemote2To(dt, low, high), dt, y);
+  }
+}
+
+// A block of sums that is done: those of rows `first`, ... and columns n, ..., in tiles `across` side by side.
 struct AmxDone {
-  size_t first = 0, rows = 0, n = 0, columns = 0, width = 0;
-  float* sums = nullptr;
+  size_t first = 0, rows = 0, n = 0, columns = 0, across = 0;
 };
 
-// What follows a sum: bounds, an activation that is rough, or, in a pass of its own, another.
-enum class AmxAfter : uint8_t { Bounds, Rough, Other };
+// What follows a sum: bounds, if any, an activation that is rough, or, in a pass of its own, another.
+enum class AmxAfter : uint8_t { Nothing, Least, Bounds, Rough, Other };
 
 // Rows [from, to) of a block, from sums to C.
 template <class TInit, class TC, AmxAfter kAfter, Activation kA>
@@ -117,29 +129,51 @@ HWY_NOINLINE void AmxRowsOfC(const TilesBf16& work, const AmxDone& block, size_t
   const TileF32 d;
   const auto least = hn::Set(d, end.least), most = hn::Set(d, end.most);
   const Epilogue after = end.after;
-  const size_t width = block.width, at = work.c_offset + block.n, columns = block.columns;
+  const size_t at = work.c_offset + block.n, columns = block.columns;
   std::byte* const* c = work.c + block.first;
   const std::byte* const* init = work.init != nullptr ? work.init + block.first : nullptr;
+  const auto sums_of = [&](size_t m) {
+    return static_cast<float*>(work.scratch) + (m / kAmxRows * block.across * kAmxRows + m % kAmxRows) * kTileLanes;
+  };
+  const auto finish = [&](auto sum) HWY_ATTR {
+    if constexpr (kAfter == AmxAfter::Least || kAfter == AmxAfter::Bounds) sum = AtLeast(least, sum);
+    if constexpr (kAfter == AmxAfter::Bounds) sum = AtMost(most, sum);
+    if constexpr (kAfter == AmxAfter::Rough) sum = Roughly<kA>(d, sum, after);
+    return sum;
+  };
+  const auto bias_of = [&](size_t v) HWY_ATTR {
+    return work.bias != nullptr ? hn::LoadU(d, work.bias + block.n + v) : hn::Zero(d);
+  };
+  if (kAfter != AmxAfter::Other && columns == kAmxColumns) {
+    const auto low_bias = bias_of(0), high_bias = bias_of(kTileLanes);
+    for (size_t m = from; m < to; ++m) {
+      if (HWY_UNLIKELY(c[m] == nullptr)) continue;
+      const float* sums = sums_of(m);
+      auto low = hn::Add(hn::Load(d, sums), low_bias), high = hn::Add(hn::Load(d, sums + kAmxTileSums), high_bias);
+      if (init != nullptr) {
+        const TInit* more = reinterpret_cast<const TInit*>(init[m]) + at;
+        low = hn::Add(low, AmxLoadN(more, kTileLanes));
+        high = hn::Add(high, AmxLoadN(more + kTileLanes, kTileLanes));
+      }
+      AmxStorePair(finish(low), finish(high), reinterpret_cast<TC*>(c[m]) + at);
+    }
+    return;
+  }
   for (size_t v = 0; v < columns; v += kTileLanes) {
-    const auto bias = work.bias != nullptr ? hn::LoadU(d, work.bias + block.n + v) : hn::Zero(d);
+    const auto bias = bias_of(v);
+    const size_t n = std::min(kTileLanes, columns - v), tile = v / kTileLanes * kAmxTileSums;
     for (size_t m = from; m < to; ++m) {
       if (c[m] == nullptr) continue;
-      float* sums = block.sums + m * width + v;
-      auto sum = hn::Add(hn::LoadU(d, sums), bias);
-      if (init != nullptr) sum = hn::Add(sum, AmxLoadN(reinterpret_cast<const TInit*>(init[m]) + at + v, columns - v));
-      if constexpr (kAfter == AmxAfter::Bounds) sum = AtMost(most, AtLeast(least, sum));
-      if constexpr (kAfter == AmxAfter::Rough) sum = Roughly<kA>(d, sum, after);
-      if constexpr (kAfter == AmxAfter::Other)
-        hn::StoreU(sum, d, sums);
-      else
-        AmxStoreN(sum, reinterpret_cast<TC*>(c[m]) + at + v, columns - v);
+      float* sums = sums_of(m) + tile;
+      auto sum = hn::Add(hn::Load(d, sums), bias);
+      if (init != nullptr) sum = hn::Add(sum, AmxLoadN(reinterpret_cast<const TInit*>(init[m]) + at + v, n));
+      if constexpr (kAfter == AmxAfter::Other) {
+        hn::Store(sum, d, sums);
+        ActivateRows(sums, 1, 0, n, after);
+        sum = hn::Load(d, sums);
+      }
+      AmxStoreN(finish(sum), reinterpret_cast<TC*>(c[m]) + at + v, n);
     }
-  }
-  if constexpr (kAfter == AmxAfter::Other) {
-    ActivateRows(block.sums + from * width, to - from, static_cast<ptrdiff_t>(width), columns, after);
-    for (size_t m = from; m < to; ++m)
-      for (size_t v = 0; c[m] != nullptr && v < columns; v += kTileLanes)
-        AmxStoreN(hn::LoadU(d, block.sums + m * width + v), reinterpret_cast<TC*>(c[m]) + at + v, columns - v);
   }
 }
 using AmxRowsFunction = void (*)(const TilesBf16&, const AmxDone&, size_t, size_t, const TileEnd&);
@@ -148,7 +182,9 @@ template <class TInit, class TC>
 AmxRowsFunction AmxRowsFunctionWith(Activation activation) {
   using enum Activation;
   switch (activation) {
-    case None: return AmxRowsOfC<TInit, TC, AmxAfter::Bounds, None>;
+    case None: return AmxRowsOfC<TInit, TC, AmxAfter::Nothing, None>;
+    case Relu: return AmxRowsOfC<TInit, TC, AmxAfter::Least, None>;
+    case Clip: return AmxRowsOfC<TInit, TC, AmxAfter::Bounds, None>;
     case Sigmoid: return AmxRowsOfC<TInit, TC, AmxAfter::Rough, Sigmoid>;
     case Swish: return AmxRowsOfC<TInit, TC, AmxAfter::Rough, Swish>;
     case Activation::Gelu: return AmxRowsOfC<TInit, TC, AmxAfter::Rough, Activation::Gelu>;
@@ -163,18 +199,19 @@ inline AmxRowsFunction AmxRowsFunctionOf(const TilesBf16& work, Activation activ
   return work.init_bf16 ? AmxRowsFunctionWith<Half, float>(activation) : AmxRowsFunctionWith<float, float>(activation);
 }
 
-// What is asked for beside products: `lines` of 64 bytes each step.
+// What is asked for beside products: in each step the first of every four lines; those beside it follow by themselves.
 struct AmxNext {
   const std::byte* at;
-  size_t step, lines;
+  size_t step, count;
 };
 
 // A block's share of the panel that follows; of a single block, what it needs a little later.
+inline constexpr size_t kAmxNextBytes = 4 * kAmxRowBytes;
 inline AmxNext AmxNextOf(const std::byte* panel, size_t steps, size_t block, size_t blocks) {
   constexpr size_t kStep = kAmxColumns * kAmxRowBytes, kLater = 8;
-  if (blocks == 1) return {panel + kLater * kStep, kStep, kStep / 64};
-  const size_t each = (kStep + blocks - 1) / blocks, lines = (each + 63) / 64;
-  return {panel + steps * (kStep + block * each), each, lines};
+  if (blocks == 1) return {panel + kLater * kStep, kStep, kStep / kAmxNextBytes};
+  const size_t each = (kStep + blocks - 1) / blocks;
+  return {panel + steps * (kStep + block * each), each, (each + kAmxNextBytes - 1) / kAmxNextBytes};
 }
 
 // What an AmxSums does beside its own sums, so that vectors and memory have work while tiles multiply.
@@ -185,71 +222,85 @@ struct AmxBeside {
   const TileEnd& end;
 };
 
-// kRowTiles x kColumnTiles tiles of sums, in rows of kColumnTiles * 16, of the tiles of A from `a` on and the panel b.
+// Sums of the block before go to scratch as late as their tile is wanted for others: storing waits for no product then.
+template <int kTile>
+HWY_INLINE void AmxBegin(float* sums) {
+  AmxStore<kTile>(sums + kTile * kAmxTileSums, kAmxRowBytes);
+  AmxZero<kTile>();
+}
+
+// kRowTiles x kColumnTiles tiles of sums, of the tiles of A from `a` on and the panel b. They stay in tiles; those that
+// were there before, of beside.done, become C.
 template <size_t kRowTiles, size_t kColumnTiles>
-HWY_NOINLINE void AmxSums(const TilesBf16& work, const std::byte* const* a, const std::byte* b, const AmxBeside& beside,
-                          float* sums) {
+HWY_NOINLINE void AmxSums(const TilesBf16& work, const std::byte* const* a, const std::byte* b,
+                          const AmxBeside& beside) {
   static_assert(kColumnTiles == 1 ? kRowTiles <= 4 : kRowTiles <= 2);
-  constexpr size_t kPanelBytes = kAmxColumns * 4, kSumBytes = kColumnTiles * kAmxRowBytes;
-  constexpr size_t kBelow = kAmxRows * kColumnTiles * 16;  // from a tile of sums to that of the next rows
+  constexpr size_t kPanelBytes = kAmxColumns * 4, kLeast = 2;
+  auto* const sums = static_cast<float*>(work.scratch);
   const std::byte* from[kRowTiles];
   for (size_t i = 0; i < kRowTiles; ++i) from[i] = a[i] + work.a_offset;
-  const size_t a_step = work.a_step, share = (beside.done.rows + work.steps - 1) / work.steps;
+  const size_t a_step = work.a_step, rows = beside.done.rows, asked = beside.next.count, next_step = beside.next.step;
+  const size_t share = std::max((rows + work.steps - 1) / work.steps, kLeast);
   const std::byte* next = beside.next.at;
   size_t row = 0;
-  AmxZero<0>(), AmxZero<1>(), AmxZero<2>(), AmxZero<3>();
-  for (size_t k = 0; k < work.steps; ++k, b += kAmxRows * kPanelBytes, next += beside.next.step) {
-    for (size_t i = 0; i < beside.next.lines; ++i) __builtin_prefetch(next + 64 * i, 0, 2);
-    if (row < beside.done.rows) {
-      const size_t end = std::min(row + share, beside.done.rows);
-      beside.rows(work, beside.done, row, end, beside.end);
-      row = end;
-    }
+  const auto step = [&](size_t k, auto begin) HWY_ATTR __attribute__((always_inline)) {
+    constexpr bool kBegin = decltype(begin)::value;
+    for (size_t i = 0; i < asked; ++i) __builtin_prefetch(next + kAmxNextBytes * i, 0, 2);
     const size_t at = work.pieces[k];
+    const auto product = [&]<int kSum, int kA, int kB>() HWY_ATTR {
+      if constexpr (kBegin) AmxBegin<kSum>(sums);
+      AmxProduct<kSum, kA, kB>();
+    };
     AmxLoad<6>(b, kPanelBytes);
     AmxLoad<4>(from[0] + at, a_step);
-    AmxProduct<0, 4, 6>();
+    product.template operator()<0, 4, 6>();
     if constexpr (kColumnTiles == 2) {
       AmxLoad<7>(b + kAmxRowBytes, kPanelBytes);
-      AmxProduct<1, 4, 7>();
+      product.template operator()<1, 4, 7>();
     }
     if constexpr (kRowTiles > 1) {
       AmxLoad<5>(from[1] + at, a_step);
-      AmxProduct<2, 5, 6>();
-      if constexpr (kColumnTiles == 2) AmxProduct<3, 5, 7>();
+      product.template operator()<kColumnTiles, 5, 6>();
+      if constexpr (kColumnTiles == 2) product.template operator()<3, 5, 7>();
     }
     if constexpr (kRowTiles > 2) {
       AmxLoad<7>(from[2] + at, a_step);
-      AmxProduct<1, 7, 6>();
+      product.template operator()<2, 7, 6>();
     }
     if constexpr (kRowTiles > 3) {
       AmxLoad<4>(from[3] + at, a_step);
-      AmxProduct<3, 4, 6>();
+      product.template operator()<3, 4, 6>();
     }
-  }
-  AmxStore<0>(sums, kSumBytes);
-  if constexpr (kColumnTiles == 2) AmxStore<1>(sums + 16, kSumBytes);
-  if constexpr (kRowTiles > 1) AmxStore<2>(sums + kBelow, kSumBytes);
-  if constexpr (kRowTiles > 1 && kColumnTiles == 2) AmxStore<3>(sums + kBelow + 16, kSumBytes);
-  if constexpr (kRowTiles > 2) AmxStore<1>(sums + 2 * kBelow, kSumBytes);
-  if constexpr (kRowTiles > 3) AmxStore<3>(sums + 3 * kBelow, kSumBytes);
+    if constexpr (kBegin) {
+      constexpr size_t kTiles = kRowTiles * kColumnTiles;
+      if constexpr (kTiles < 2) AmxBegin<1>(sums);
+      if constexpr (kTiles < 3) AmxBegin<2>(sums);
+      if constexpr (kTiles < 4) AmxBegin<3>(sums);
+    }
+    if (row < rows) {
+      const size_t end = std::min(row + share, rows);
+      beside.rows(work, beside.done, row, end, beside.end);
+      row = end;
+    }
+    b += kAmxRows * kPanelBytes, next += next_step;
+  };
+  step(0, std::true_type());
+  for (size_t k = 1; k < work.steps; ++k) step(k, std::false_type());
 }
 using AmxSumsFunction = decltype(&AmxSums<1, 1>);
 inline constexpr AmxSumsFunction kAmxSums[2][4] = {{AmxSums<1, 1>, AmxSums<2, 1>, AmxSums<3, 1>, AmxSums<4, 1>},
                                                    {AmxSums<1, 2>, AmxSums<2, 2>}};
 
-// Panels of B outermost, for as many tiles as have C in the L2 cache; for all where B does not lie there. Sums become C
-// while those of the following block are made, if there is time.
+// Some tiles by all panels, so that lines of C are made side by side, where all of B lies in the L2 cache; else panels
+// outermost. Sums become C while those of the following block are made.
 inline void AmxTiles(const TilesBf16& work) {
-  constexpr size_t kCache = 512 << 10, kFewSteps = 4;
+  constexpr size_t kCache = 512 << 10, kNear = 40 << 10, kFew = 4;
+  if (work.tiles == 0 || work.columns == 0) return;
   const TileEnd end = TileEndOf(work.epilogue);
-  auto* const scratch = static_cast<float*>(work.scratch);
-  AmxBeside beside{{}, {}, AmxRowsFunctionOf(work, end.after.activation), end};
+  AmxBeside beside{{}, {}, AmxRowsFunctionOf(work, work.epilogue.activation), end};
   const size_t panel = work.steps * kAmxColumns * kAmxRowBytes;
   const bool small = (work.columns + kAmxColumns - 1) / kAmxColumns * panel <= kCache;
-  const size_t row_bytes = work.columns * kAmxRows * (work.c_bf16 ? 2 : sizeof(float));
-  const size_t at_once = small ? std::max<size_t>(kCache / row_bytes / 4, 1) * 4 : work.tiles;
-  float* sums = scratch;
+  const size_t at_once = small && panel <= kNear ? kFew : work.tiles;
   const AmxConfigured configured;
   for (size_t begin = 0; begin < work.tiles; begin += at_once) {
     const size_t all = std::min(at_once, work.tiles - begin);
@@ -260,17 +311,14 @@ inline void AmxTiles(const TilesBf16& work) {
       for (size_t block = 0; block < blocks; ++block) {
         const size_t first = begin + block * most, tiles = std::min(most, begin + all - first);
         if (!small) beside.next = AmxNextOf(b, work.steps, block, blocks);
-        kAmxSums[across - 1][tiles - 1](work, work.a + first, b, beside, sums);
-        beside.done = {first * kAmxRows, tiles * kAmxRows, n, columns, across * 16, sums};
-        if (work.steps < kFewSteps) {
-          beside.rows(work, beside.done, 0, beside.done.rows, end);
-          beside.done.rows = 0;
-        }
-        sums = sums == scratch ? scratch + kAmxSumBytes / sizeof(float) : scratch;
+        kAmxSums[across - 1][tiles - 1](work, work.a + first, b, beside);
+        beside.done = {first * kAmxRows, tiles * kAmxRows, n, columns, across};
       }
     }
   }
-  if (beside.done.rows > 0) beside.rows(work, beside.done, 0, beside.done.rows, end);
+  auto* const sums = static_cast<float*>(work.scratch);
+  AmxBegin<0>(sums), AmxBegin<1>(sums), AmxBegin<2>(sums), AmxBegin<3>(sums);
+  beside.rows(work, beside.done, 0, beside.done.rows, end);
 }
 
 template <class T>

@@ -31,6 +31,8 @@ class Bf16Conv {
     };
     add_part(conv);
     for (const IndirectConv& other : others) add_part(other);
+    one_tap_ = conv.taps() == 1 && conv.panels.groups == 1 && channels_ % static_cast<Dim>(kBf16Terms) == 0 &&
+               std::ranges::all_of(conv.axes, [](const AxisTaps& axis) { return axis.stride == 1; });
     choose_blocks();
   }
 
@@ -41,8 +43,9 @@ class Bf16Conv {
     return aligned(kernels_.tiles_scratch_bytes) + aligned(image_bytes(block_) + slack()) +
            window_.pieces.size() * sizeof(std::size_t) + pointers(block_) * sizeof(void*);
   }
-  // Of one sample.
-  double numbers_rounded() const {
+  // Of one sample; `narrow`: if the input is.
+  double numbers_rounded(bool narrow) const {
+    if (narrow && one_tap_) return 0;
     double n = static_cast<double>(channels_);
     for (const Axis& axis : axes_)
       n *= static_cast<double>((axis.outputs * axis.stride + axis.span) * static_cast<Dim>(axis.residues.size()));
@@ -239,7 +242,8 @@ class Bf16Conv {
         if (!ring_) keep();
         missing.begin += first.span;
       }
-      fill(sample, block, all, missing);
+      direct_ = reads_directly(sample, block);
+      if (!direct_) fill(sample, block, all, missing);
       find_pieces();
       for (std::size_t part = 0; part < conv_.firsts_.size(); ++part) {
         Box mine = block;
@@ -260,6 +264,25 @@ class Bf16Conv {
       if (!ring_) return place - begin_;
       const Dim n = extent(0);
       return (place % n + n) % n;
+    }
+
+    // Whether tiles read the input itself: in bf16, as it is, for windows of one tap and stride 1, where positions follow each
+    // other evenly and fill a tile. The last tile begins early, not to read over the end.
+    bool reads_directly(Dim sample, const Box& block) {
+      if (!conv_.one_tap_ || x_.dtype() != DType::bf16 || scale_ != nullptr || !more_.empty()) return false;
+      Index first{sample, channels_.begin}, end = first;  // end: the last one
+      Dim rows = 1;
+      for (std::size_t i = 0; i <= last(); ++i) {
+        const AxisTaps& taps = conv_.axes_[i].taps;
+        const Range inputs{block[i].begin + taps.at[0], block[i].end + taps.at[0]};
+        if (inputs.begin < 0 || inputs.end > taps.inputs) return false;
+        first.push_back(inputs.begin);
+        end.push_back(inputs.end - 1);
+        rows *= inputs.extent();
+      }
+      x_step_ = x_.strides()[last() + 2] * 2;
+      x_end_ = x_.at(end) + x_step_;
+      return rows >= kRows && x_end_ - x_.at(first) == rows * x_step_;
     }
 
     // What the block before has read too: it had the outputs before these, as many as a block has.
@@ -351,8 +374,10 @@ class Bf16Conv {
           plane += planes * axis.planes[tap];
           planes *= static_cast<Dim>(axis.residues.size());
         }
-        *to++ = static_cast<std::size_t>(plane * plane_bytes_ + 2 * piece.first +
-                                         (line * line_places_ + along.places[run_tap] - along.low) * place_bytes_);
+        *to++ = static_cast<std::size_t>(2 * piece.first);
+        if (!direct_)
+          to[-1] += static_cast<std::size_t>(plane * plane_bytes_ +
+                                             (line * line_places_ + along.places[run_tap] - along.low) * place_bytes_);
       }
     }
 
@@ -361,10 +386,11 @@ class Bf16Conv {
     Dim find_tiles(Dim sample, const Box& block, const Box& mine, std::size_t part) {
       const Axis& along = conv_.axes_[last()];
       const Dim pitch = line_places_ / along.stride, n = mine[last()].extent();
-      const Dim tile_step = along.stride * place_bytes_;
+      const Dim tile_step = direct_ ? x_step_ : along.stride * place_bytes_;
       Box lines = mine;
       lines[last()].end = lines[last()].begin + 1;
-      Dim tiles = 0, covered = 0;  // outputs before this one, in pitches, lie in a tile
+      Dim tiles = 0;
+      const std::byte* covered = nullptr;  // what lies before it lies in a tile
       for_each(lines, [&](const Index& j) {
         Dim line = 0;
         Index at{sample, y_.origin()[1]};
@@ -384,14 +410,26 @@ class Bf16Conv {
           init = init_->at(at) - (outputs_.begin - y_.origin()[1]) * size;
           init_step = along.taps.step * init_->strides()[last() + 2] * size;
         }
-        const Dim begin = line * pitch + mine[last()].begin - block[last()].begin;
+        const std::byte* a = nullptr;
+        if (direct_) {
+          Index from{sample, channels_.begin};
+          for (std::size_t i = 0; i <= last(); ++i) from.push_back(j[i] + conv_.axes_[i].taps.at[0]);
+          a = x_.at(from);
+        } else {
+          a = image_ + (line * pitch + mine[last()].begin - block[last()].begin) * tile_step;
+        }
         for (Dim i = 0; i < n;) {
-          if (begin + i >= covered) {
-            covered = begin + i + kRows;
-            a_[tiles++] = image_ + (begin + i) * tile_step;
+          if (const std::byte* next = a + i * tile_step; covered == nullptr || next >= covered) {
+            if (direct_ && x_end_ - next < kRows * tile_step) {
+              next = x_end_ - kRows * tile_step;
+              std::fill_n(c_ + tiles * kRows, kRows, nullptr);
+            }
+            a_[tiles++] = next;
+            covered = next + kRows * tile_step;
           }
-          Dim row = tiles * kRows - (covered - begin - i);
-          for (const Dim end = std::min(n, covered - begin); i < end; ++i, ++row, c += step) {
+          const Dim left = (covered - a) / tile_step;
+          Dim row = tiles * kRows - (left - i);
+          for (const Dim end = std::min(n, left); i < end; ++i, ++row, c += step) {
             c_[row] = c;
             if (init == nullptr) continue;
             inits_[row] = init;
@@ -407,7 +445,7 @@ class Bf16Conv {
       const Panels& panels = conv_.panels_;
       TilesBf16 work{.a = a_,
                      .a_offset = 0,
-                     .a_step = static_cast<std::size_t>(conv_.axes_[last()].stride * place_bytes_),
+                     .a_step = static_cast<std::size_t>(direct_ ? x_step_ : conv_.axes_[last()].stride * place_bytes_),
                      .pieces = pieces_,
                      .steps = conv_.window_.pieces.size(),
                      .tiles = tiles,
@@ -450,13 +488,16 @@ class Bf16Conv {
     const std::byte **inits_ = nullptr, **a_ = nullptr;
     // An image: planes of slots, one for each place along the first axis, of lines of places.
     Dim place_bytes_ = 0, line_places_ = 0, slot_bytes_ = 0, plane_bytes_ = 0;
-    bool ring_ = false;
-    Dim begin_ = 0;  // the first place of the block along the first axis
+    bool ring_ = false, direct_ = false;
+    Dim x_step_ = 0;                    // where tiles read the input: bytes from a position to the next, and
+    const std::byte* x_end_ = nullptr;  // behind the last of the block
+    Dim begin_ = 0;                     // the first place of the block along the first axis
   };
 
   Bf16Window window_;
   Panels panels_;
   Dim channels_ = 0;
+  bool one_tap_ = false;  // of all channels, which are whole pieces, next to the one of the output beside
   GemmBf16Kernels kernels_;
   Epilogue epilogue_;
   std::vector<Axis> axes_{};
