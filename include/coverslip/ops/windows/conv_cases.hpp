@@ -65,6 +65,7 @@ inline std::vector<Case> conv_cases() {
       {{1, 5, 3, 3, 18}, {16, 5, 3, 3, 3}, {{"pads", Dims{1, 1, 1, 1, 1, 1}}, {"strides", Dims{2, 1, 1}}}},
       {{1, 33, 40}, {17, 33, 3}, {{"pads", Dims{1, 1}}, {"activation", std::string("Gelu")}}},
       {{1, 64, 3, 16}, {32, 32, 3, 1}, {{"group", Dim{2}}, {"pads", Dims{1, 0, 1, 0}}}},
+      {{2, 64, 5, 7}, {49, 64, 1, 1}, {{"activation", std::string("Relu")}}, true, {2, 49, 5, 7}},
       {{1, 8, 4, 7}, {20, 8, 1, 1}, {{"activation", std::string("HardSigmoid")}, {"strides", Dims{2, 2}}}},
       {{1, 6, 5, 5}, {9, 2, 3, 3}, {{"group", Dim{3}}, {"pads", Dims{1, 1, 1, 1}}}},
       {{1, 6, 5, 5}, {12, 1, 3, 3}, {{"group", Dim{6}}, {"pads", Dims{1, 1, 1, 1}}}, true, {1, 12, 5, 5}},
