@@ -73,6 +73,14 @@ template <int kTile>
 HWY_INLINE void AmxLoad(const std::byte* from, size_t step) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(step), "i"(kTile) : "memory");
 }
+// `once`: what is not to drive other lines out of the L1 cache.
+template <int kTile>
+HWY_INLINE void AmxLoad(const std::byte* from, size_t step, bool once) {
+  if (once)
+    __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(step), "i"(kTile) : "memory");
+  else
+    AmxLoad<kTile>(from, step);
+}
 template <int kTile>
 HWY_INLINE void AmxStore(float* to, size_t step) {
   __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(to), "r"(step), "i"(kTile) : "memory");
@@ -220,6 +228,7 @@ struct AmxBeside {
   AmxDone done;
   AmxRowsFunction rows;
   const TileEnd& end;
+  bool once = false;  // whether tiles of B are read so
 };
 
 // Sums of the block before go to scratch as late as their tile is wanted for others: storing waits for no product then.
@@ -242,6 +251,7 @@ HWY_NOINLINE void AmxSums(const TilesBf16& work, const std::byte* const* a, cons
   const size_t a_step = work.a_step, rows = beside.done.rows, asked = beside.next.count, next_step = beside.next.step;
   const size_t share = std::max((rows + work.steps - 1) / work.steps, kLeast);
   const std::byte* next = beside.next.at;
+  const bool once = beside.once;
   size_t row = 0;
   const auto step = [&](size_t k, auto begin) HWY_ATTR __attribute__((always_inline)) {
     constexpr bool kBegin = decltype(begin)::value;
@@ -251,11 +261,11 @@ HWY_NOINLINE void AmxSums(const TilesBf16& work, const std::byte* const* a, cons
       if constexpr (kBegin) AmxBegin<kSum>(sums);
       AmxProduct<kSum, kA, kB>();
     };
-    AmxLoad<6>(b, kPanelBytes);
+    AmxLoad<6>(b, kPanelBytes, once);
     AmxLoad<4>(from[0] + at, a_step);
     product.template operator()<0, 4, 6>();
     if constexpr (kColumnTiles == 2) {
-      AmxLoad<7>(b + kAmxRowBytes, kPanelBytes);
+      AmxLoad<7>(b + kAmxRowBytes, kPanelBytes, once);
       product.template operator()<1, 4, 7>();
     }
     if constexpr (kRowTiles > 1) {
@@ -291,16 +301,18 @@ using AmxSumsFunction = decltype(&AmxSums<1, 1>);
 inline constexpr AmxSumsFunction kAmxSums[2][4] = {{AmxSums<1, 1>, AmxSums<2, 1>, AmxSums<3, 1>, AmxSums<4, 1>},
                                                    {AmxSums<1, 2>, AmxSums<2, 2>}};
 
-// Some tiles by all panels, so that lines of C are made side by side, where all of B lies in the L2 cache; else panels
-// outermost. Sums become C while those of the following block are made.
+// Some tiles by all panels, so that lines of C are made side by side, where all of B is small; long panels pass by two
+// tiles of A, which stay in the L1 cache. Else panels outermost, each asked for while the one before is used. Sums
+// become C while those of the following block are made.
 inline void AmxTiles(const TilesBf16& work) {
-  constexpr size_t kCache = 512 << 10, kNear = 40 << 10, kFew = 4;
+  constexpr size_t kSmall = 256 << 10, kNear = 24 << 10;
   if (work.tiles == 0 || work.columns == 0) return;
   const TileEnd end = TileEndOf(work.epilogue);
   AmxBeside beside{{}, {}, AmxRowsFunctionOf(work, work.epilogue.activation), end};
   const size_t panel = work.steps * kAmxColumns * kAmxRowBytes;
-  const bool small = (work.columns + kAmxColumns - 1) / kAmxColumns * panel <= kCache;
-  const size_t at_once = small && panel <= kNear ? kFew : work.tiles;
+  const bool small = (work.columns + kAmxColumns - 1) / kAmxColumns * panel <= kSmall;
+  beside.once = small && panel > kNear && work.columns > 16;
+  const size_t at_once = beside.once ? 2 : small ? 4 : work.tiles;
   const AmxConfigured configured;
   for (size_t begin = 0; begin < work.tiles; begin += at_once) {
     const size_t all = std::min(at_once, work.tiles - begin);

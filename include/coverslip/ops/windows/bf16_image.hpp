@@ -266,7 +266,7 @@ class Bf16Conv {
       return (place % n + n) % n;
     }
 
-    // Whether tiles read the input itself: in bf16, as it is, for windows of one tap and stride 1, where positions follow each
+    // Whether tiles read the input itself: in bf16, as it is, of one tap and stride 1, where positions follow each
     // other evenly and fill a tile. The last tile begins early, not to read over the end.
     bool reads_directly(Dim sample, const Box& block) {
       if (!conv_.one_tap_ || x_.dtype() != DType::bf16 || scale_ != nullptr || !more_.empty()) return false;
