@@ -7,8 +7,8 @@
 namespace coverslip::inline v0::ops {
 
 // As predicted times go: of tiles by all panels, of numbers that are rounded and made, of weights from memory.
-inline double bf16_nanoseconds(const Bf16Conv& conv, double samples, const KernelTable& kernels, bool narrow = false) {
-  constexpr double kRounded = 8, kMade = 12, kWeights = 15, kTile = 5;
+inline double bf16_nanoseconds(const Bf16Conv& conv, double samples, const KernelTable& kernels) {
+  constexpr double kRounded = 8, kMade = 6, kWeights = 15, kTile = 25;
   const auto groups = static_cast<double>(conv.panels().groups), terms = static_cast<double>(2 * conv.panels().rows);
   const auto columns =
       std::ceil(static_cast<double>(conv.panels().columns) / 16) * 16 * groups * static_cast<double>(conv.parts());
@@ -16,7 +16,7 @@ inline double bf16_nanoseconds(const Bf16Conv& conv, double samples, const Kerne
   const double product = rows * columns * terms / (kernels.gemm_bf16.speed * multiply_adds_per_nanosecond(kernels)),
                weights = 2 * columns * terms / kWeights;
   return 50 + std::max(product, weights) + std::min(product, weights) / 4 +
-         samples * conv.numbers_rounded(narrow) / kRounded + rows * columns / kMade + tiles * columns / 16 * kTile;
+         samples * conv.numbers_rounded() / kRounded + rows * columns / kMade + tiles * columns / 16 * kTile;
 }
 
 using NarrowTimes = std::array<double, std::size(kNarrowWays)>;  // in nanoseconds, of each way
@@ -66,7 +66,7 @@ inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTa
     for (std::size_t way = 0; way < made.narrow->size(); ++way) {
       const auto& [from, to] = kNarrowWays[way];
       const double saved = (from ? narrow_saves(x) : 0) + (to ? narrow_saves(static_cast<double>(y.elements())) : 0);
-      (*made.narrow)[way] = std::max(bf16_nanoseconds(image, static_cast<double>(y[0]), table, from) - saved, 1.0);
+      (*made.narrow)[way] = std::max(made.nanoseconds - saved, 1.0);
     }
     made.run = [image](Inputs from, const float* weights, const float* bias, View& to, const Box& box,
                        std::byte* scratch) {

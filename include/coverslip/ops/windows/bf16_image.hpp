@@ -43,9 +43,8 @@ class Bf16Conv {
     return aligned(kernels_.tiles_scratch_bytes) + aligned(image_bytes(block_) + slack()) +
            window_.pieces.size() * sizeof(std::size_t) + pointers(block_) * sizeof(void*);
   }
-  // Of one sample; `narrow`: if the input is.
-  double numbers_rounded(bool narrow) const {
-    if (narrow && one_tap_) return 0;
+  // Of one sample.
+  double numbers_rounded() const {
     double n = static_cast<double>(channels_);
     for (const Axis& axis : axes_)
       n *= static_cast<double>((axis.outputs * axis.stride + axis.span) * static_cast<Dim>(axis.residues.size()));
