@@ -125,7 +125,7 @@ TEST_CASE("values beyond the caches stay bfloat16 between steps, with the same b
       CHECK(same_bits(Session(model, more).run(x), y));
     }
     Options less = options;
-    less.max_memory = session.memory().peak() * 19 / 20;
+    less.max_memory = session.memory().peak() - 1;  // so without chains
     CHECK(same_bits(Session(model, less).run(x), y));
   }
 }
