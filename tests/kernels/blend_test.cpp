@@ -14,8 +14,8 @@ TEST_CASE("a row of pixels is mixed of terms in their order, and one of weight z
       for (const std::size_t n : {1, 3, 4, 15, 16, 17, 37}) {
         CAPTURE(terms);
         CAPTURE(n);
-        // Term k of pixel i is half the pixel at place 3 + (i + k) % 8, whose channel c is 2 (place + c); of pixel 2 only
-        // the last one counts, of pixel 5 none, and what does not count lies where there is no number.
+        // Term k of pixel i is half the pixel at place 3 + (i + k) % 8, whose channel c is 2 (place + c); of pixel 2
+        // only the last counts, of pixel 5 none, and what does not count lies where there is no number.
         std::vector<float> x(9 * kSteps, nan), weights(terms * kPixels, 0.5f), y(kPixels * kSteps, -1);
         std::vector<std::int32_t> places(terms * kPixels);
         for (std::size_t place = 0; place < 8; ++place)

@@ -19,8 +19,8 @@ struct PixelTerms {
 struct BlendKernels {
   // y[i] = the sum of weights[k] * corners[k][i], in order of k; count is at least 1.
   void (*run)(const float* const* corners, const float* weights, std::size_t count, float* y, std::size_t n);
-  // y[i * y_step + c] = the sum of pixel i's terms at channel c, in order, for the first `pixels` pixels and c < n. A term
-  // whose weight is 0 adds nothing, whatever lies at its place.
+  // y[i * y_step + c] = the sum of pixel i's terms at channel c, in order, for the first `pixels` pixels and c < n. A
+  // term whose weight is 0 adds nothing, whatever lies at its place.
   void (*row)(const PixelTerms& from, float* y, std::ptrdiff_t y_step, std::size_t pixels, std::size_t n);
 };
 

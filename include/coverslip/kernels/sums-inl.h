@@ -17,7 +17,7 @@ using SumTag = hn::CappedTag<float, kSums>;
 
 // The sum of all lanes as a tree: lane i with the one half a vector further on, and so on.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE hn::TFromD<D> TreeOfLanes(D d, V v) {
+HWY_INLINE hn::TFromD<D> TreeOfLanes([[maybe_unused]] D d, V v) {
 #if HWY_TARGET != HWY_SCALAR
   if constexpr (hn::MaxLanes(d) > 1) {
     const hn::Half<D> half;
