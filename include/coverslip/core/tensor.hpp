@@ -20,20 +20,14 @@ constexpr std::size_t aligned(std::size_t bytes) { return (bytes + kAlign - 1) /
 // Memory that may be shared: an allocation of ours, a mapped file, an array of the caller's.
 using Bytes = std::shared_ptr<std::byte>;
 
-// Where the system has such pages. What is that big is aligned to them, so that weights which pass through a core once
-// do not wait for its page tables.
-inline constexpr std::size_t kHugePage = 2 << 20;
-void ask_for_huge_pages(std::byte* data, std::size_t bytes) noexcept;
-
 // Aligned to kAlign, not initialized. Throws Error(OutOfMemory).
 inline Bytes allocate(std::size_t bytes) {
-  const auto align = std::align_val_t{bytes < kHugePage ? kAlign : kHugePage};
-  auto* data = static_cast<std::byte*>(::operator new(bytes + (bytes == 0), align, std::nothrow));
+  constexpr std::align_val_t kAlignment{kAlign};
+  auto* data = static_cast<std::byte*>(::operator new(bytes + (bytes == 0), kAlignment, std::nothrow));
   if (data == nullptr)
     throw Error(Errc::OutOfMemory, "memory", "the system does not give ", bytes,
                 " bytes; Options.max_memory sets a limit");
-  if (bytes >= kHugePage) ask_for_huge_pages(data, bytes);
-  return Bytes(data, [align](std::byte* p) { ::operator delete(p, align); });
+  return Bytes(data, [](std::byte* p) { ::operator delete(p, kAlignment); });
 }
 
 struct TensorType {

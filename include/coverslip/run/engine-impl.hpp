@@ -1,6 +1,5 @@
 // The engine without its kernels: Model, Session, Preprocess and what stands behind them.
 #pragma once
-#include "coverslip/core/huge_pages-impl.hpp"
 #include "coverslip/run/preprocess-impl.hpp"
 #include "coverslip/run/session-impl.hpp"
 #if __has_include("coverslip/io/reader.hpp") && __has_include("coverslip/io/golden.hpp")
