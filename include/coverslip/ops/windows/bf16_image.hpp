@@ -1,6 +1,7 @@
 // Convolution in bf16 of boxes: what a band of outputs reads is rounded into an image, which tiles of outputs read.
 #pragma once
 #include "coverslip/ops/windows/bf16_window.hpp"
+#include "coverslip/ops/windows/image_layout.hpp"
 
 namespace coverslip::inline v0::ops {
 
@@ -17,13 +18,18 @@ class Bf16Conv {
   // from it in weights and in where outputs lie alone, and their weights follow.
   Bf16Conv(const IndirectConv& conv, const Shape& y, const GemmBf16Kernels& kernels,
            std::span<const IndirectConv> others = {})
-      : window_(conv), panels_(conv.panels), channels_(conv.channels), kernels_(kernels), epilogue_(conv.epilogue) {
+      : window_(conv),
+        panels_(conv.panels),
+        layout_{.channels = conv.channels},
+        kernels_(kernels),
+        epilogue_(conv.epilogue) {
     panels_.rows = static_cast<Dim>(window_.order.size()) / 2;
     const std::size_t last = conv.axes.size() - 1;
     for (std::size_t i = 0; i <= last; ++i) {
       Dim outputs = conv.axes[i].steps({0, y[i + 2]}).extent();
       for (const IndirectConv& other : others) outputs = std::max(outputs, other.axes[i].steps({0, y[i + 2]}).extent());
-      axes_.push_back(i < last ? Axis::in_planes(conv.axes[i], outputs) : Axis::in_rows(conv.axes[i], outputs));
+      layout_.axes.push_back(i < last ? ImageAxis::in_planes(conv.axes[i], outputs)
+                                      : ImageAxis::in_rows(conv.axes[i], outputs));
     }
     const auto add_part = [&](const IndirectConv& part) {
       Index& firsts = firsts_.emplace_back();
@@ -31,7 +37,7 @@ class Bf16Conv {
     };
     add_part(conv);
     for (const IndirectConv& other : others) add_part(other);
-    one_tap_ = conv.taps() == 1 && conv.panels.groups == 1 && channels_ % static_cast<Dim>(kBf16Terms) == 0 &&
+    one_tap_ = conv.taps() == 1 && conv.panels.groups == 1 && layout_.channels % static_cast<Dim>(kBf16Terms) == 0 &&
                std::ranges::all_of(conv.axes, [](const AxisTaps& axis) { return axis.stride == 1; });
     choose_blocks();
   }
@@ -40,20 +46,20 @@ class Bf16Conv {
   const Panels& panels() const { return panels_; }
   const Bf16Window& window() const { return window_; }
   std::size_t scratch_bytes() const {
-    return aligned(kernels_.tiles_scratch_bytes) + aligned(image_bytes(block_) + slack()) +
-           window_.pieces.size() * sizeof(std::size_t) + pointers(block_) * sizeof(void*);
+    return aligned(kernels_.tiles_scratch_bytes) + aligned(layout_.image_bytes(block_) + layout_.slack()) +
+           window_.pieces.size() * sizeof(std::size_t) + layout_.pointers(block_) * sizeof(void*);
   }
   // Of one sample.
   double numbers_rounded() const {
-    double n = static_cast<double>(channels_);
-    for (const Axis& axis : axes_)
+    double n = static_cast<double>(layout_.channels);
+    for (const ImageAxis& axis : layout_.axes)
       n *= static_cast<double>((axis.outputs * axis.stride + axis.span) * static_cast<Dim>(axis.residues.size()));
     return n;
   }
   double tiles() const {
-    const Axis& last = axes_.back();
-    double n = static_cast<double>(std::max(pitch(last.outputs), Dim{16}));
-    for (std::size_t i = 0; i + 1 < axes_.size(); ++i) n *= static_cast<double>(axes_[i].outputs);
+    const ImageAxis& last = layout_.axes.back();
+    double n = static_cast<double>(std::max(layout_.pitch(last.outputs), Dim{16}));
+    for (std::size_t i = 0; i + 1 < layout_.axes.size(); ++i) n *= static_cast<double>(layout_.axes[i].outputs);
     return std::ceil(n / kRows);
   }
 
@@ -62,8 +68,8 @@ class Bf16Conv {
            std::byte* scratch, const ImageInput& input = {}) const {
     if (box.shape().elements() == 0) return;
     Job job(*this, x, weights, bias, init, y, box, scratch, input);
-    Box all(axes_.size(), Range{}), heads = all;  // in steps; heads: blocks along all axes but the first
-    for (std::size_t i = 0; i < axes_.size(); ++i) {
+    Box all(layout_.axes.size(), Range{}), heads = all;  // in steps; heads: blocks along all axes but the first
+    for (std::size_t i = 0; i < layout_.axes.size(); ++i) {
       all[i] = steps(i, 0, box[i + 2]);
       for (std::size_t part = 1; part < firsts_.size(); ++part) {
         const Range more = steps(i, part, box[i + 2]);
@@ -75,7 +81,7 @@ class Bf16Conv {
     for (Dim sample = box[0].begin; sample < box[0].end; ++sample)
       for_each(heads, [&](const Index& head) {
         Box block = all;
-        for (std::size_t i = 1; i < axes_.size(); ++i) {
+        for (std::size_t i = 1; i < layout_.axes.size(); ++i) {
           block[i].begin += head[i] * block_[i];
           block[i].end = std::min(block[i].begin + block_[i], all[i].end);
         }
@@ -87,83 +93,13 @@ class Bf16Conv {
   }
 
  private:
-  static constexpr Dim kRows = static_cast<Dim>(kBf16Rows);
-  using Block = std::vector<Dim>;  // of outputs along each axis
-
-  // Inputs along an axis: place q of plane p is input q * every + residues[p]. Output j reads, in tap t, place
-  // j * stride + places[t] of plane planes[t].
-  struct Axis {
-    AxisTaps taps{};
-    Dim outputs = 0, every = 1, stride = 1;
-    std::vector<Dim> residues{}, planes{}, places{};
-    Dim low = 0, span = 0;  // of the places
-
-    Dim extent(Dim n) const { return (n - 1) * stride + span + 1; }  // places of a plane, for n outputs
-
-    // As many planes as the stride, or fewer, so that the next output is the next place.
-    static Axis in_planes(const AxisTaps& taps, Dim outputs) {
-      Axis axis{.taps = taps, .outputs = outputs, .every = taps.stride};
-      for (const Dim at : taps.at) {
-        const Dim residue = (at % taps.stride + taps.stride) % taps.stride;
-        const auto found = std::ranges::find(axis.residues, residue);
-        axis.planes.push_back(found - axis.residues.begin());
-        if (found == axis.residues.end()) axis.residues.push_back(residue);
-        axis.places.push_back((at - residue) / taps.stride);
-      }
-      axis.bound();
-      return axis;
-    }
-    // One plane, so that taps lie side by side; of one tap alone, only what it reads.
-    static Axis in_rows(const AxisTaps& taps, Dim outputs) {
-      if (taps.at.size() == 1) return in_planes(taps, outputs);
-      Axis axis{.taps = taps, .outputs = outputs, .stride = taps.stride, .residues = {0}};
-      axis.places = taps.at;
-      axis.planes.resize(taps.at.size());
-      axis.bound();
-      return axis;
-    }
-    void bound() {
-      const auto [least, most] = std::ranges::minmax(places);
-      low = least;
-      span = most - least;
-    }
-    // The inputs that outputs j depend on.
-    Range needed(const Range& j) const {
-      const auto [least, most] = std::ranges::minmax(taps.at);
-      return {std::max<Dim>(j.begin * taps.stride + least, 0),
-              std::min((j.end - 1) * taps.stride + most + 1, taps.inputs)};
-    }
-  };
+  static constexpr Dim kRows = ImageLayout::kRows;
 
   // Of the outputs in a range, those of a part.
   Range steps(std::size_t axis, std::size_t part, const Range& outputs) const {
-    AxisTaps taps = axes_[axis].taps;
+    AxisTaps taps = layout_.axes[axis].taps;
     taps.first = firsts_[part][axis];
     return taps.steps(outputs);
-  }
-  // In outputs: from a line of places to the next.
-  Dim pitch(Dim n) const { return (axes_.back().extent(n) + axes_.back().stride - 1) / axes_.back().stride; }
-  Dim planes() const {
-    Dim n = 1;
-    for (const Axis& axis : axes_) n *= static_cast<Dim>(axis.residues.size());
-    return n;
-  }
-  Dim lines(const Block& block) const {  // of a plane
-    Dim n = 1;
-    for (std::size_t i = 0; i + 1 < axes_.size(); ++i) n *= axes_[i].extent(block[i]);
-    return n;
-  }
-  Dim line_bytes(const Block& block) const { return pitch(block.back()) * axes_.back().stride * channels_ * 2; }
-  std::size_t image_bytes(const Block& block) const {
-    return static_cast<std::size_t>(planes() * lines(block) * line_bytes(block));
-  }
-  // The last tile reads over the end, and so does the last piece of a short run.
-  std::size_t slack() const {
-    return static_cast<std::size_t>(kRows * axes_.back().stride * channels_ * 2) + 2 * kBf16Terms;
-  }
-  Dim most_tiles(const Block& block) const { return lines(block) * pitch(block.back()) / kRows + 1; }
-  std::size_t pointers(const Block& block) const {
-    return static_cast<std::size_t>(most_tiles(block) * (1 + 2 * kRows));
   }
 
   // An image lies in the L2 cache beside a panel of weights. Of windows of one tap, which read nothing twice, it is
@@ -172,19 +108,20 @@ class Bf16Conv {
     constexpr std::size_t kMost = 1 << 20, kSmall = 256 << 10;
     constexpr Dim kLeast = 16, kFewWeights = 128 << 10;
     const bool small =
-        window_.order.size() <= static_cast<std::size_t>(channels_ + 31) && panels_.floats() <= kFewWeights;
+        window_.order.size() <= static_cast<std::size_t>(layout_.channels + 31) && panels_.floats() <= kFewWeights;
     const std::size_t bytes = small ? kSmall : kMost;
     const auto made = static_cast<std::size_t>(parts() * panels_.groups * panels_.columns) * sizeof(float);
-    const auto fits = [&](const Block& block) {
-      return image_bytes(block) + pointers(block) * sizeof(void*) / 2 <= bytes &&
-             (!small || parts() == 1 || static_cast<std::size_t>(lines(block) * pitch(block.back())) * made <= kMost);
+    const auto fits = [&](const ImageBlock& block) {
+      return layout_.image_bytes(block) + layout_.pointers(block) * sizeof(void*) / 2 <= bytes &&
+             (!small || parts() == 1 ||
+              static_cast<std::size_t>(layout_.lines(block) * layout_.pitch(block.back())) * made <= kMost);
     };
-    for (const Axis& axis : axes_) block_.push_back(std::max<Dim>(axis.outputs, 1));
+    for (const ImageAxis& axis : layout_.axes) block_.push_back(std::max<Dim>(axis.outputs, 1));
     const Dim all = block_[0];
     block_[0] = 1;
-    for (std::size_t i = 1; i < axes_.size(); ++i)
+    for (std::size_t i = 1; i < layout_.axes.size(); ++i)
       while (!fits(block_) && block_[i] > kLeast) block_[i] = (block_[i] + 1) / 2;
-    Block next = block_;
+    ImageBlock next = block_;
     for (; block_[0] < all; block_ = next) {
       next[0] = std::min(2 * block_[0], all);
       if (!fits(next)) break;
@@ -202,6 +139,7 @@ class Bf16Conv {
     Job(const Bf16Conv& conv, const View& x, const float* weights, const float* bias, const View* init, View& y,
         const Box& box, std::byte* scratch, const ImageInput& input)
         : conv_(conv),
+          layout_(conv.layout_),
           x_(x),
           more_(input.more),
           init_(init),
@@ -210,7 +148,7 @@ class Bf16Conv {
           bias_(bias),
           box_(box),
           outputs_(box[1]) {
-      const Dim inputs = conv.channels_ / conv.panels_.groups, columns = conv.panels_.columns;
+      const Dim inputs = layout_.channels / conv.panels_.groups, columns = conv.panels_.columns;
       channels_ = {box[1].begin / columns * inputs, ((box[1].end - 1) / columns + 1) * inputs};
       if (input.scale != nullptr) {
         scale_ = input.scale->as<float>({channels_.begin});
@@ -218,23 +156,23 @@ class Bf16Conv {
       }
       kernel_scratch_ = scratch;
       image_ = scratch + aligned(conv.kernels_.tiles_scratch_bytes);
-      pieces_ = reinterpret_cast<std::size_t*>(image_ + aligned(conv.image_bytes(conv.block_) + conv.slack()));
-      const Dim rows = conv.most_tiles(conv.block_) * kRows;
+      pieces_ = reinterpret_cast<std::size_t*>(image_ + aligned(layout_.image_bytes(conv.block_) + layout_.slack()));
+      const Dim rows = layout_.most_tiles(conv.block_) * kRows;
       c_ = reinterpret_cast<std::byte**>(pieces_ + conv.window_.pieces.size());
       inits_ = const_cast<const std::byte**>(c_) + rows;
       a_ = inits_ + rows;
       place_bytes_ = channels_.extent() * 2;
-      line_places_ = conv.pitch(conv.block_.back()) * conv.axes_.back().stride;
+      line_places_ = layout_.line_places(conv.block_);
       slot_bytes_ = line_places_ * place_bytes_;
       for (std::size_t i = 1; i < last(); ++i) slot_bytes_ *= extent(i);
       plane_bytes_ = last() > 0 ? slot_bytes_ * extent(0) : slot_bytes_;
       ring_ = last() > 0 && conv.block_[0] == 1;
-      std::memset(image_ + conv.planes() * plane_bytes_, 0, conv.slack());
+      std::memset(image_ + layout_.planes() * plane_bytes_, 0, layout_.slack());
     }
 
     // The outputs of a block, after those of the one before it along the first axis; `all`: of that axis.
     void add(Dim sample, const Box& block, const Range& all) {
-      const Axis& first = conv_.axes_[0];
+      const ImageAxis& first = layout_.axes[0];
       begin_ = block[0].begin * first.stride + first.low;
       Range missing{begin_, begin_ + (last() > 0 ? first.extent(block[0].extent()) : 1)};
       if (last() > 0 && block[0].begin > all.begin) {
@@ -256,8 +194,8 @@ class Bf16Conv {
     }
 
    private:
-    std::size_t last() const { return conv_.axes_.size() - 1; }
-    Dim extent(std::size_t axis) const { return conv_.axes_[axis].extent(conv_.block_[axis]); }
+    std::size_t last() const { return layout_.axes.size() - 1; }
+    Dim extent(std::size_t axis) const { return layout_.axes[axis].extent(conv_.block_[axis]); }
     // Where places along the first axis lie in a plane: blocks of one output share a ring.
     Dim slot(Dim place) const {
       if (!ring_) return place - begin_;
@@ -272,7 +210,7 @@ class Bf16Conv {
       Index first{sample, channels_.begin}, end = first;  // end: the last one
       Dim rows = 1;
       for (std::size_t i = 0; i <= last(); ++i) {
-        const AxisTaps& taps = conv_.axes_[i].taps;
+        const AxisTaps& taps = layout_.axes[i].taps;
         const Range inputs{block[i].begin + taps.at[0], block[i].end + taps.at[0]};
         if (inputs.begin < 0 || inputs.end > taps.inputs) return false;
         first.push_back(inputs.begin);
@@ -286,8 +224,8 @@ class Bf16Conv {
 
     // What the block before has read too: it had the outputs before these, as many as a block has.
     void keep() {
-      const Dim span = conv_.axes_[0].span;
-      for (Dim plane = 0; span > 0 && plane < conv_.planes(); ++plane) {
+      const Dim span = layout_.axes[0].span;
+      for (Dim plane = 0; span > 0 && plane < layout_.planes(); ++plane) {
         std::byte* to = image_ + plane * plane_bytes_;
         std::memmove(to, to + conv_.block_[0] * slot_bytes_, static_cast<std::size_t>(span * slot_bytes_));
       }
@@ -296,7 +234,7 @@ class Bf16Conv {
     void fill(Dim sample, const Box& block, const Range& all, const Range& missing) {
       Box planes(last(), Range{}), places = planes;
       for (std::size_t i = 0; i < last(); ++i) {
-        planes[i].end = static_cast<Dim>(conv_.axes_[i].residues.size());
+        planes[i].end = static_cast<Dim>(layout_.axes[i].residues.size());
         places[i] = i == 0 ? missing : Range{0, extent(i)};
       }
       Dim number = 0;
@@ -307,7 +245,7 @@ class Bf16Conv {
           bool inside = true;
           Dim line = 0;
           for (std::size_t i = 0; i < last(); ++i) {
-            const Axis& axis = conv_.axes_[i];
+            const ImageAxis& axis = layout_.axes[i];
             const Dim q = i == 0 ? place[0] : block[i].begin * axis.stride + axis.low + place[i];
             const Range needed = axis.needed(i == 0 ? all : block[i]);
             const Dim input = q * axis.every + axis.residues[static_cast<std::size_t>(plane[i])];
@@ -325,7 +263,7 @@ class Bf16Conv {
     }
 
     void fill_line(Index& from, bool inside, const Range& j, std::byte* to) const {
-      const Axis& axis = conv_.axes_[last()];
+      const ImageAxis& axis = layout_.axes[last()];
       const Range needed = axis.needed(j);
       const Dim residue = axis.residues[0], begin = j.begin * axis.stride + axis.low;
       const auto places_before = [&](Dim input) {  // places of inputs before this one
@@ -357,13 +295,13 @@ class Bf16Conv {
     }
 
     void find_pieces() {
-      const Axis& along = conv_.axes_[last()];
+      const ImageAxis& along = layout_.axes[last()];
       std::size_t* to = pieces_;
       for (const Bf16Window::Piece& piece : conv_.window_.pieces) {
         const auto run_tap = static_cast<std::size_t>(conv_.window_.runs[static_cast<std::size_t>(piece.run)][0]);
         Dim line = 0, lines = 1, plane = 0, planes = 1, rest = piece.outer;
         for (std::size_t i = last(); i-- > 0;) {
-          const Axis& axis = conv_.axes_[i];
+          const ImageAxis& axis = layout_.axes[i];
           const auto count = static_cast<Dim>(axis.taps.at.size());
           const auto tap = static_cast<std::size_t>(rest % count);
           rest /= count;
@@ -383,7 +321,7 @@ class Bf16Conv {
     // Tiles begin at an output, and may reach over the end of a line into the next. `mine`: of a block, the steps of
     // the part.
     Dim find_tiles(Dim sample, const Box& block, const Box& mine, std::size_t part) {
-      const Axis& along = conv_.axes_[last()];
+      const ImageAxis& along = layout_.axes[last()];
       const Dim pitch = line_places_ / along.stride, n = mine[last()].extent();
       const Dim tile_step = direct_ ? x_step_ : along.stride * place_bytes_;
       Box lines = mine;
@@ -394,7 +332,7 @@ class Bf16Conv {
         Dim line = 0;
         Index at{sample, y_.origin()[1]};
         for (std::size_t i = 0; i <= last(); ++i) {
-          const AxisTaps& taps = conv_.axes_[i].taps;
+          const AxisTaps& taps = layout_.axes[i].taps;
           if (i < last() && !(i == 0 && ring_)) line = line * extent(i) + j[i] - block[i].begin;
           at.push_back(conv_.firsts_[part][i] + j[i] * taps.step);
         }
@@ -412,7 +350,7 @@ class Bf16Conv {
         const std::byte* a = nullptr;
         if (direct_) {
           Index from{sample, channels_.begin};
-          for (std::size_t i = 0; i <= last(); ++i) from.push_back(j[i] + conv_.axes_[i].taps.at[0]);
+          for (std::size_t i = 0; i <= last(); ++i) from.push_back(j[i] + layout_.axes[i].taps.at[0]);
           a = x_.at(from);
         } else {
           a = image_ + (line * pitch + mine[last()].begin - block[last()].begin) * tile_step;
@@ -444,7 +382,7 @@ class Bf16Conv {
       const Panels& panels = conv_.panels_;
       TilesBf16 work{.a = a_,
                      .a_offset = 0,
-                     .a_step = static_cast<std::size_t>(direct_ ? x_step_ : conv_.axes_[last()].stride * place_bytes_),
+                     .a_step = static_cast<std::size_t>(direct_ ? x_step_ : layout_.axes[last()].stride * place_bytes_),
                      .pieces = pieces_,
                      .steps = conv_.window_.pieces.size(),
                      .tiles = tiles,
@@ -461,7 +399,7 @@ class Bf16Conv {
       for (Dim k = outputs_.begin; k < outputs_.end;) {
         const Dim group = k / panels.columns, first = group * panels.columns;
         const Dim end = std::min(outputs_.end, first + panels.columns);
-        const Dim channel = group * (conv_.channels_ / panels.groups);
+        const Dim channel = group * (layout_.channels / panels.groups);
         work.a_offset = static_cast<std::size_t>(2 * (channel - channels_.begin));
         work.c_offset = static_cast<std::size_t>(k - y_.origin()[1]);
         work.columns = static_cast<std::size_t>(end - k);
@@ -474,6 +412,7 @@ class Bf16Conv {
     }
 
     const Bf16Conv& conv_;
+    const ImageLayout& layout_;
     const View& x_;
     std::span<const View> more_;
     const View* init_;
@@ -495,13 +434,12 @@ class Bf16Conv {
 
   Bf16Window window_;
   Panels panels_;
-  Dim channels_ = 0;
+  ImageLayout layout_;
   bool one_tap_ = false;  // of all channels, which are whole pieces, next to the one of the output beside
   GemmBf16Kernels kernels_;
   Epilogue epilogue_;
-  std::vector<Axis> axes_{};
   std::vector<Index> firsts_{};  // of each part, the first output along each axis
-  Block block_{};
+  ImageBlock block_{};
 };
 
 }  // namespace coverslip::inline v0::ops
