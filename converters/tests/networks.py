@@ -37,6 +37,10 @@ class Net:
         self.graph.constants[name] = array.astype(np.float32) if array.dtype == np.float64 else array
         return name
 
+    def scalar(self, number: float) -> str:
+        """A constant of the input's type."""
+        return self.constant(number, self.dtype)
+
     def add(self, op: str, *more: str, x: str | None = None, **attributes: Any) -> str:
         """A node on the last value, or on `x`. Returns its output."""
         name = f"{op.lower()}{len(self.graph.nodes)}"

@@ -13,14 +13,14 @@ from coverslip.ir import Graph
 ROUNDED_ONCE = 1e-6  # folded weights are rounded to float32, 6e-8 relative each; sums of fewer than 100 terms follow
 
 
-def check(graph: Graph, run: Callable[[Graph], bool], expected: list[str]) -> None:
+def check(graph: Graph, run: Callable[[Graph], bool], expected: list[str], close: float = ROUNDED_ONCE) -> None:
     feeds = sample(graph)
     before = in_double(graph, feeds)
     changed = run(graph)
     shapes.annotate(graph)
     for a, b in zip(before, in_double(graph, feeds), strict=True):
         assert a.shape == b.shape
-        assert np.abs(a - b).max() <= ROUNDED_ONCE * max(1.0, np.abs(a).max())
+        assert np.abs(a - b).max() <= close * max(1.0, np.abs(a).max())
     assert ops(graph) == expected
     assert changed
     assert not run(graph), "a second run finds nothing left"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from networks import Net
+from networks import Net, in_double, ops, sample
 from pass_checks import check, check_left
 
 from coverslip import Error
 from coverslip.passes import (
     batch_norm_folding,
     constant_folding,
+    dead_code,
     pad_folding,
     product_scaling,
     scale_folding,
@@ -155,3 +156,37 @@ def test_a_constant_that_cannot_be_computed_is_refused_by_name() -> None:
     net.add("Add", net.add("Reshape", net.constant([4]), x=net.weights(6)), x="x")
     with pytest.raises(Error, match=r"Reshape 'reshape0': its inputs do not fit"):
         constant_folding.run(net.done())
+
+
+def test_shapes_that_are_known_fold_through_everything_behind_them() -> None:
+    net = Net(2, 3, 4, 4)
+    shape = net.add("Shape")
+    batch = net.add("Gather", net.constant([0]), x=shape, axis=0)
+    rest = net.add("Slice", net.constant([1]), net.constant([2]), net.constant([0]), x=shape)
+    filled = net.add("ConstantOfShape", net.constant([7]), x=net.constant([1]))
+    less = net.add("Sub", net.constant([8]), x=filled)
+    net.add("Concat", rest, less, x=batch, axis=0)
+    target = net.last
+    net.add("Reshape", target, x="x")
+    again = net.add("Shape")
+    net.add("Reshape", again, x="x")
+    graph = net.done()
+    feeds = sample(graph)
+    before = in_double(graph, feeds)
+    assert constant_folding.run(graph)
+    dead_code.run(graph)
+    assert ops(graph) == ["Reshape"]
+    assert np.array_equal(before[0], in_double(graph, feeds)[0])
+
+
+def test_what_is_known_of_a_shape_with_a_free_batch_folds() -> None:
+    net = Net(-1, 3, 4)
+    shape = net.add("Shape")
+    rows = net.add("Gather", net.constant([1]), x=shape, axis=0)
+    batch = net.add("Gather", net.constant([0]), x=shape, axis=0)
+    net.add("Concat", rows, net.constant([4]), x=batch, axis=0)
+    net.add("Reshape", net.last, x="x")
+    graph = net.done()
+    assert constant_folding.run(graph)
+    dead_code.run(graph)
+    assert ops(graph) == ["Shape", "Gather", "Concat", "Reshape"]
