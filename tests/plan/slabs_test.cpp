@@ -94,6 +94,20 @@ TEST_CASE("few multiples are shared evenly by means of another cut") {
   CHECK(Split(box, {{2, 4}, {1}}, 2).pieces() == 2);
 }
 
+TEST_CASE("threads share by another cut where the best leaves one of them more to do") {
+  const auto shared_axis = [](const Box& box, const std::vector<Cut>& cuts, std::size_t threads) {
+    const Split split = even_split(box, cuts, static_cast<double>(threads), threads);
+    CHECK(split.pieces() >= static_cast<Dim>(threads));
+    return split.piece(0).shape()[1] < box.shape()[1] ? 1 : 2;
+  };
+  const std::vector<Cut> cuts{{1, 48}, {2}};
+  CHECK(shared_axis(Box(Shape{1, 256, 14, 14}), cuts, 2) == 2);  // 144 and 112 channels, or 7 and 7 rows
+  CHECK(shared_axis(Box(Shape{1, 768, 14, 14}), cuts, 2) == 1);  // 384 and 384
+  CHECK(shared_axis(Box(Shape{1, 256, 1, 1}), cuts, 2) == 1);    // no other way
+  CHECK(shared_axis(Box(Shape{1, 240, 2, 14}), cuts, 5) == 1);
+  CHECK(Split(Box(Shape{1, 256, 14, 14}), cuts, 2).largest_share(2) == 144 * 14 * 14);
+}
+
 TEST_CASE("a piece is worth its handing over, and few where each repeats work") {
   constexpr double kMicrosecond = 1e3, kMillisecond = 1e6;
   for (const bool repeats : {false, true}) {

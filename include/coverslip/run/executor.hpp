@@ -137,7 +137,7 @@ class Executor {
     ports.clear();
     for (const ValueId v : planned.node.inputs) ports.inputs.push_back(v == kNoValue ? View() : views_[v]);
     for (const ValueId v : planned.node.outputs) ports.outputs.push_back(views_[v]);
-    const Split split(box, planned.step.cuts, pieces_wanted(planned, box));
+    const Split split = even_split(box, planned.step.cuts, pieces_wanted(planned, box), ports_.size());
     const auto piece = [&](Dim i, std::size_t slot) {
       if (stopped()) return;
       planned.step.run(ports.inputs, ports.outputs, split.piece(i), scratch_of(slot));
