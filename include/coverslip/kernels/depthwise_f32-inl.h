@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "coverslip/kernels/depthwise_f32.hpp"
+#include "coverslip/kernels/dot_bf16-inl.h"
 #include "coverslip/kernels/epilogue_bf16-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -65,7 +66,7 @@ struct DepthwiseInOrder {
   }
 };
 
-#if HWY_NATIVE_DOT_BF16
+#if COVERSLIP_DOT_BF16
 // Two vectors, the even channels and the odd ones: from bf16 that takes a shift and a mask.
 struct DepthwiseByPairs {
   using Halves = hn::Repartition<DepthwiseHalf, DepthwiseTag>;
@@ -352,14 +353,14 @@ inline void RunDepthwiseF32(const DepthwiseF32& conv) {
   if (conv.end <= conv.begin) return;
   const DepthwiseEnd end = DepthwiseEndOf(conv);
   const OutputsFunctions* functions = &OutputsFunctionsOf<float>(conv);
-#if HWY_NATIVE_DOT_BF16
+#if COVERSLIP_DOT_BF16
   if (conv.x_bf16) functions = &OutputsFunctionsOf<DepthwiseHalf>(conv);
 #endif
   for (size_t l = 0; l < conv.line_count; ++l) RunLine(conv, conv.lines[l], *functions, end);
 }
 
 inline constexpr DepthwiseF32Kernels kDepthwiseF32{
-    .lanes = kDepthwiseLanes, .narrow = HWY_NATIVE_DOT_BF16 != 0, .run = RunDepthwiseF32};
+    .lanes = kDepthwiseLanes, .narrow = COVERSLIP_DOT_BF16 != 0, .run = RunDepthwiseF32};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

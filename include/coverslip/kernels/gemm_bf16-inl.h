@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "coverslip/kernels/dot_bf16-inl.h"
 #include "coverslip/kernels/gemm_amx-inl.h"
 #include "coverslip/kernels/gemm_bf16.hpp"
 #include "coverslip/kernels/gemm_f32-inl.h"
@@ -18,7 +19,7 @@ HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-#if HWY_NATIVE_DOT_BF16
+#if COVERSLIP_DOT_BF16
 
 // Where rows of A in bf16 go: pieces of kBf16Terms.
 struct Bf16Rows {
@@ -212,7 +213,7 @@ inline constexpr GemmBf16Kernels kGemmBf16{.rows = kRoundedBlock,
                                            .may_run = [] { return true; }};
 #endif
 #endif
-#if !HWY_NATIVE_DOT_BF16 || (HWY_TARGET == HWY_AVX3_SPR && !COVERSLIP_AMX)
+#if !COVERSLIP_DOT_BF16 || (HWY_TARGET == HWY_AVX3_SPR && !COVERSLIP_AMX)
 inline constexpr GemmBf16Kernels kGemmBf16{};
 #endif
 

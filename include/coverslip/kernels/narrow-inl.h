@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "coverslip/kernels/dot_bf16-inl.h"
 #include "coverslip/kernels/half-inl.h"
 #include "hwy/highway.h"
 
@@ -30,7 +31,7 @@ HWY_INLINE NarrowV WideOf(hn::Vec<NarrowHalf> v) {
   return hn::BitCast(NarrowTag(), WidenBF16::Of(NarrowBits(), hn::PromoteTo(NarrowBits(), v)));
 }
 HWY_INLINE hn::Vec<NarrowHalf> NarrowOf(NarrowV v) {
-#if HWY_NATIVE_DOT_BF16
+#if COVERSLIP_DOT_BF16
   return hn::BitCast(NarrowHalf(), hn::DemoteTo(hn::Rebind<hwy::bfloat16_t, NarrowTag>(), v));
 #else
   return hn::TruncateTo(NarrowHalf(), NarrowBF16::Of(NarrowBits(), hn::BitCast(NarrowBits(), v)));
