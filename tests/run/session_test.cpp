@@ -1,9 +1,12 @@
 // Sessions: same bits for any number of threads and any slab, copies, cancel, and errors that say what is wrong.
+#include <optional>
 #include <thread>
 
+#include "allocations.hpp"
 #include "coverslip/coverslip.hpp"
 #include "support.hpp"
 using namespace coverslip;
+using namespace coverslip::test;
 
 namespace {
 
@@ -49,6 +52,23 @@ TEST_CASE("a Session runs every shape that free dimensions allow") {
   CHECK_THROWS_WITH_AS(session.run(ramp({DType::f32, {1, 3, 5}})), "input 'x': the model wants f32 ?x2x?, got 1x3x5",
                        Error);
   CHECK_THROWS_AS(session.describe(), Error);  // which shape?
+}
+
+TEST_CASE("the memory of an answer that was let go serves the next one, and no other") {
+  std::optional<Session> session{Model(chain(2))};
+  const Tensor x = ramp(kPicture);
+  const Tensor held = session->run(x), want = held;
+  std::thread([last = session->run(x)] {}).join();  // let go by another thread
+  const Allocations begin = allocations();
+  const Tensor again = session->run(x);
+  CHECK(since(begin).bytes < kPicture.bytes());
+  CHECK(again.data() != held.data());
+  const Tensor other = session->run(x);
+  CHECK(since(begin).bytes > kPicture.bytes());
+  CHECK(other.data() != again.data());
+  session.reset();
+  CHECK(same_bits(held, want));
+  CHECK(same_bits(again, want));
 }
 
 TEST_CASE("a stopped run says so, and the next one runs") {

@@ -11,6 +11,7 @@
 #include "coverslip/graph/pack_store.hpp"
 #include "coverslip/plan/boxes.hpp"
 #include "coverslip/plan/split.hpp"
+#include "coverslip/run/answers.hpp"
 #include "coverslip/run/team.hpp"
 
 namespace coverslip {
@@ -53,9 +54,18 @@ class Executor {
       ports.inputs.reserve(most);
       ports.outputs.reserve(most);
     }
+    for (const ValueId v : plan_.outputs) answers_.emplace_back(plan_.values[v].type.bytes());
   }
 
   const Plan& plan() const { return plan_; }
+
+  // For a run's outputs, which the caller keeps.
+  std::vector<Tensor> outputs() const {
+    std::vector<Tensor> made;
+    for (std::size_t i = 0; i < answers_.size(); ++i)
+      made.emplace_back(plan_.values[plan_.outputs[i]].type, answers_[i].take());
+    return made;
+  }
 
   // The plan's inputs and outputs, in its order, of its types. `milliseconds`, where it is not empty, gets a time for
   // each step. Throws only Error(Cancelled).
@@ -216,6 +226,7 @@ class Executor {
   const Plan& plan_;
   Team team_;
   Bytes arena_, scratch_;
+  std::vector<Answers> answers_;    // parallel to the plan's outputs
   std::vector<std::byte*> memory_;  // of each value that has its own
   std::vector<View> views_;         // of each planned value, as it lies now
   std::vector<Ports> ports_;        // of each thread

@@ -130,11 +130,7 @@ struct Session::State {
 
   static std::vector<Tensor> run(Executor& executor, std::span<const Tensor> inputs, const RunControl& control,
                                  std::vector<StepInfo>* timed) {
-    std::vector<Tensor> outputs;
-    for (const ValueId v : executor.plan().outputs) {
-      const TensorType& type = executor.plan().values[v].type;
-      outputs.emplace_back(type, allocate(type.bytes()));
-    }
+    std::vector<Tensor> outputs = executor.outputs();
     if (timed == nullptr) {
       executor.run(inputs, outputs, control);
       return outputs;
