@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..edit import Editor
 from ..ir import Array, Graph, Node, Value
+from .rounding import keeping_sums, nearest, summed_axes
 
 DTYPES = {"float16": "f16", "bfloat16": "bf16"}
 """Names of precisions, and of the file's element types."""
@@ -51,12 +52,14 @@ def run(graph: Graph, precision: str) -> HalfWeights:
         exact = editor.is_output(name) or any(node.op in _EXACT for node in users)
         if array.dtype != np.float32 or array.size < LEAST or max(array.shape) == array.size or exact or not users:
             continue
-        with np.errstate(over="ignore", invalid="ignore"):
-            half = array.astype(dtypes.NUMPY[dtype])  # to nearest, ties to even
+        half = nearest(array, dtype)
         lost = _lost(array, half, dtype)
         if lost:
             done.kept.append(f"constant '{name}' stays float32: {lost}")
             continue
+        axes = {summed_axes(node, name, array.ndim) for node in users}
+        if len(axes) == 1 and (summed := axes.pop()):
+            half = keeping_sums(array, half, summed)
         _store(editor, name, half)
         done.rounded[name] = half
     done.bytes_after = sum(array.nbytes for array in graph.constants.values())
