@@ -84,6 +84,45 @@ struct WinogradTile {
   static constexpr size_t kP0 = winograd_points(k0), kP1 = winograd_points(k1), kP2 = winograd_points(k2);
   static constexpr size_t kPoints = kP0 * kP1 * kP2;
 
+  static void Weights(const WinogradWeightsF32& work) {
+    constexpr size_t kT0 = k0 == 1 ? 1 : 3, kT1 = k1 == 1 ? 1 : 3, kT2 = k2 == 1 ? 1 : 3;
+    const hn::ScalableTag<double> d;
+    const hn::Rebind<float, decltype(d)> single;
+    using V = hn::Vec<decltype(d)>;
+    const double *along0 = work.factors[0], *along1 = work.factors[1], *along2 = work.factors[2];
+    for (size_t n = 0; n < work.width; n += hn::Lanes(d))
+      for (size_t k = 0; k < kP2; ++k) {
+        V lines[kT0][kT1];
+#pragma GCC unroll 3
+        for (size_t a = 0; a < kT0; ++a)
+#pragma GCC unroll 3
+          for (size_t b = 0; b < kT1; ++b)
+            lines[a][b] = SumOfTaps<kT2>(along2 + k * kT2, [&](size_t i) HWY_ATTR {
+              return hn::PromoteTo(d, hn::LoadU(single, work.taps + ((a * kT1 + b) * kT2 + i) * work.width + n));
+            });
+        for (size_t j = 0; j < kP1; ++j) {
+          V planes[kT0];
+#pragma GCC unroll 3
+          for (size_t a = 0; a < kT0; ++a)
+            planes[a] = SumOfTaps<kT1>(along1 + j * kT1, [&](size_t b) HWY_ATTR { return lines[a][b]; });
+          for (size_t i = 0; i < kP0; ++i) {
+            const V sum = SumOfTaps<kT0>(along0 + i * kT0, [&](size_t a) HWY_ATTR { return planes[a]; });
+            hn::StoreU(hn::DemoteTo(single, sum), single, work.u + ((i * kP1 + j) * kP2 + k) * work.point_step + n);
+          }
+        }
+      }
+  }
+
+  template <size_t kTaps, class X>
+  static HWY_INLINE auto SumOfTaps(const double* factors, const X& x) {
+    const hn::ScalableTag<double> d;
+    auto sum = hn::Zero(d);
+#pragma GCC unroll 3
+    for (size_t t = 0; t < kTaps; ++t)
+      if (factors[t] != 0) sum = hn::Add(sum, hn::Mul(hn::Set(d, factors[t]), x(t)));
+    return sum;
+  }
+
   static void Forward(const WinogradForwardF32& in) {
     const size_t blocks = (in.channels + kTileLanes - 1) / kTileLanes, step = kPointRows * kTileLanes;
     HWY_ALIGN float tile[kPoints * kTileLanes];
@@ -186,7 +225,8 @@ struct WinogradTile {
                      out.outputs[2], out.strides[2], out.columns, end.after);
   }
 
-  static constexpr WinogradTileF32 kKernels{.outputs = {k0, k1, k2}, .forward = Forward, .back = Back};
+  static constexpr WinogradTileF32 kKernels{
+      .outputs = {k0, k1, k2}, .weights = Weights, .forward = Forward, .back = Back};
 };
 
 // Some groups of the same size at one point.

@@ -25,6 +25,16 @@ struct WinogradForwardF32 {
   float* v;  // the tile's row of its group
 };
 
+// One channel of a panel's weights to the points, in double: sums in the order of the taps, each product rounded, so that
+// all targets make the same bits.
+struct WinogradWeightsF32 {
+  const float* taps;                     // [taps][width]
+  std::array<const double*, 3> factors;  // [points][taps] along each axis; those that are zero count for nothing
+  std::size_t width;                     // of the panel
+  float* u;                              // the channel's row of the first point
+  std::size_t point_step;                // from there to that of the next
+};
+
 // Some points of all groups, times one panel of weights. A group has tiles / groups tiles, the last tiles % groups of
 // them one more.
 struct WinogradProductF32 {
@@ -51,6 +61,7 @@ struct WinogradBackF32 {
 
 struct WinogradTileF32 {
   std::array<std::size_t, 3> outputs;  // m along each axis
+  void (*weights)(const WinogradWeightsF32&);
   void (*forward)(const WinogradForwardF32&);
   void (*back)(const WinogradBackF32&);
 

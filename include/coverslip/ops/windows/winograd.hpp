@@ -66,20 +66,23 @@ class WinogradConv {
   void pack(const float* weights, float* packed, bool by_point) const {
     const WinogradTransforms transforms(tile.outputs);
     const auto taps = static_cast<Dim>(transforms.taps);
-    std::vector<double> u, other;
+    std::vector<float> of_taps(static_cast<std::size_t>(taps * columns()));
     for (Dim first = 0; first < outputs; first += columns()) {
       const Dim width = std::min(columns(), padded() - first), held = std::min(width, outputs - first);
       float* const panel = packed + first * channels * (by_point ? 1 : points());
-      const Dim point_step = channels * (by_point ? padded() : width);
+      WinogradWeightsF32 work{.taps = of_taps.data(),
+                              .factors = {},
+                              .width = static_cast<std::size_t>(width),
+                              .u = nullptr,
+                              .point_step = static_cast<std::size_t>(channels * (by_point ? padded() : width))};
+      for (std::size_t axis = 0; axis < 3; ++axis) work.factors[axis] = transforms.weights[axis].at.data();
+      std::ranges::fill(of_taps, 0.0f);
       for (Dim c = 0; c < channels; ++c) {
-        u.assign(static_cast<std::size_t>(taps * width), 0.0);
         for (Dim k = 0; k < held; ++k)
           for (Dim t = 0; t < taps; ++t)
-            u[static_cast<std::size_t>(t * width + k)] = weights[((first + k) * channels + c) * taps + t];
-        multiply_axes(transforms.weights, u, other, static_cast<std::size_t>(width));
-        for (Dim p = 0; p < points(); ++p)
-          for (Dim k = 0; k < width; ++k)
-            panel[p * point_step + c * width + k] = static_cast<float>(u[static_cast<std::size_t>(p * width + k)]);
+            of_taps[static_cast<std::size_t>(t * width + k)] = weights[((first + k) * channels + c) * taps + t];
+        work.u = panel + c * width;
+        tile.weights(work);
       }
     }
   }
