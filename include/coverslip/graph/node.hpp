@@ -34,9 +34,15 @@ struct Node {
   // T is one of Attribute's types. Throws Error(BadModel) where the attribute has another.
   template <class T>
   T attr(std::string_view key, T fallback) const {
+    const T* value = find<T>(key);
+    return value != nullptr ? *value : fallback;
+  }
+  // Null where there is none.
+  template <class T>
+  const T* find(std::string_view key) const {
     const auto it = attributes.find(key);
-    if (it == attributes.end()) return fallback;
-    if (const T* value = std::get_if<T>(&it->second)) return *value;
+    if (it == attributes.end()) return nullptr;
+    if (const T* value = std::get_if<T>(&it->second)) return value;
     throw Error(Errc::BadModel, label(), "attribute '", key, "' has the wrong type");
   }
 };

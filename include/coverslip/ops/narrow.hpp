@@ -1,5 +1,7 @@
 // Candidates on values that a plan in bf16 holds as bf16 between its steps ("narrow"): half the bytes to move.
 #pragma once
+#include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "coverslip/ops/copy.hpp"
@@ -60,9 +62,15 @@ class NarrowStep {
     made->step_ = step;
     made->kernels_ = kernels;
     made->out_ = {step.outputs[0], narrow_out};
-    for (std::size_t i = 0; i < in.size(); ++i)
-      made->in_.push_back({step.inputs[i].layout, narrow_in && node.has(i) && in[i].dtype == DType::f32 &&
-                                                      constants[i] == nullptr && in[i].shape.elements() > 0});
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      const Port& port = made->in_.emplace_back(
+          Port{step.inputs[i].layout, narrow_in && node.has(i) && in[i].dtype == DType::f32 &&
+                                          constants[i] == nullptr && in[i].shape.elements() > 0});
+      if (!port.narrow) continue;
+      made->ranges_ += in[i].shape.rank();
+      constexpr Dim kLongest = std::numeric_limits<std::int32_t>::max();
+      if (std::ranges::any_of(in[i].shape, [](Dim d) { return d > kLongest; })) return nullptr;
+    }
     if (!made->choose_cells(needed, y)) return nullptr;
     return made;
   }
@@ -76,7 +84,7 @@ class NarrowStep {
   }
   std::size_t scratch_bytes() const { return bytes_ + step_.scratch_bytes; }
   double numbers() const { return numbers_; }  // that are widened or rounded
-  double cells() const { return static_cast<double>(needed_.size() / std::max<std::size_t>(in_.size(), 1)); }
+  double cells() const { return static_cast<double>(cells_); }
 
   void run(Inputs in, Outputs out, const Box& box, std::byte* scratch) const {
     Box grid(box.rank(), Range{});
@@ -89,12 +97,15 @@ class NarrowStep {
       for (std::size_t axis = 0; axis < box.rank(); ++axis)
         part[axis] = {std::max(box[axis].begin, at[axis] * cell_[axis]),
                       std::min(box[axis].end, (at[axis] + 1) * cell_[axis])};
-      run_cell(in, out, part, &needed_[number_of(at) * in_.size()], scratch);
+      run_cell(in, out, part, needed_.data() + number_of(at) * ranges_, scratch);
     });
   }
 
  private:
   static constexpr std::size_t kMostInputs = 8;
+  struct Held {  // a Range in half the memory: there are many
+    std::int32_t begin, end;
+  };
 
   std::size_t number_of(const Index& at) const {
     std::size_t number = 0;
@@ -103,14 +114,14 @@ class NarrowStep {
     return number;
   }
 
-  void run_cell(Inputs in, Outputs out, const Box& part, const Box* needed, std::byte* scratch) const {
+  void run_cell(Inputs in, Outputs out, const Box& part, const Held* needed, std::byte* scratch) const {
     std::array<View, kMostInputs> inputs;
     for (std::size_t i = 0; i < in_.size(); ++i) {
       inputs[i] = in[i];
       if (!in_[i].narrow) continue;
-      Box held = step_.in_place == i ? part : needed[i];
-      const Box there = in[i].held();
-      for (std::size_t axis = 0; axis < held.rank(); ++axis) held[axis] = intersection(held[axis], there[axis]);
+      Box held = in[i].held();
+      for (std::size_t axis = 0; axis < held.rank(); ++axis, ++needed)
+        held[axis] = intersection(step_.in_place == i ? part[axis] : Range{needed->begin, needed->end}, held[axis]);
       inputs[i] = View(scratch + in_[i].offset, DType::f32, in_[i].layout, held);
       convert_box(in[i], inputs[i], held, kernels_);
     }
@@ -137,6 +148,8 @@ class NarrowStep {
       cells *= static_cast<std::size_t>(counts_[axis]);
     }
     if (cells > kMostCells) return false;
+    cells_ = cells;
+    needed_.reserve(cells * ranges_);
     for_each(grid, [&](const Index& at) { add_cell(needed, cell_box(at, y)); });
     place();
     return true;
@@ -167,8 +180,10 @@ class NarrowStep {
     };
     const std::vector<Box> boxes = needed(box);
     for (std::size_t i = 0; i < in_.size(); ++i) {
-      needed_.push_back(boxes[i]);
-      if (in_[i].narrow) add(in_[i], boxes[i]);
+      if (!in_[i].narrow) continue;
+      for (const Range& range : boxes[i])
+        needed_.push_back({static_cast<std::int32_t>(range.begin), static_cast<std::int32_t>(range.end)});
+      add(in_[i], boxes[i]);
     }
     if (out_.narrow) add(out_, box);
   }
@@ -186,8 +201,10 @@ class NarrowStep {
   std::vector<Port> in_;
   Port out_;
   Index cell_, counts_;
-  std::vector<Box> needed_;  // of each cell, of each input
-  std::size_t bytes_ = 0;    // of scratch, before the step's own
+  std::vector<Held> needed_;  // of each cell, of each narrow input, along each of its axes
+  std::size_t ranges_ = 0;    // of a cell
+  std::size_t cells_ = 0;
+  std::size_t bytes_ = 0;  // of scratch, before the step's own
   double numbers_ = 0;
 };
 

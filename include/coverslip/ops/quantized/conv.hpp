@@ -53,7 +53,7 @@ Types quantized_conv_type(const Node& node, const Types& in, Constants) {
 template <const QuantizedConv& kAt>
 std::vector<Box> quantized_conv_needed(const Node& node, const Types& in, const Box& y) {
   const FloatConv conv(node, in[kAt.x].shape, in[kAt.w].shape);
-  const std::vector<Box> operands = conv_needed(conv.node, conv.types, y);
+  const std::vector<Box> operands = conv_needed_once(conv.node, conv.types, y);
   std::vector<Box> boxes = whole_inputs(node, in, y);
   boxes[kAt.x] = operands[0];
   boxes[kAt.w] = operands[1];

@@ -16,6 +16,7 @@ inline std::vector<Step> plan_absorbing(const Node& node, const Types& in, Const
     step.inputs.resize(4);
     step.inputs.insert(step.inputs.end(), added.begin(), added.end());
     step.nanoseconds += nanoseconds;
+    step.needed = {};  // that of Conv
     steps.push_back(std::move(step));
   }
   return steps;
@@ -31,7 +32,7 @@ inline Types scaled_conv_type(const Node& node, const Types& in, Constants const
 }
 
 inline std::vector<Box> scaled_conv_needed(const Node& node, const Types& in, const Box& y) {
-  std::vector<Box> boxes = conv_needed(node, conv_part(in), y);
+  std::vector<Box> boxes = conv_needed_once(node, conv_part(in), y);
   boxes.insert(boxes.end(), 2, Box{boxes[0][1]});
   return boxes;
 }
@@ -77,7 +78,7 @@ inline Types joined_conv_type(const Node& node, const Types& in, Constants const
 }
 
 inline std::vector<Box> joined_conv_needed(const Node& node, const Types& in, const Box& y) {
-  std::vector<Box> boxes = conv_needed(node, joined_part(in), y);
+  std::vector<Box> boxes = conv_needed_once(node, joined_part(in), y);
   boxes.resize(in.size(), boxes[0]);
   boxes[0][1].end = in[0].shape[1];
   for (std::size_t i = 4; i < in.size(); ++i) boxes[i][1].end = in[i].shape[1];

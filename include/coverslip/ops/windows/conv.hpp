@@ -74,17 +74,23 @@ inline Range channels_needed(const Range& outputs, Dim groups, Dim all_inputs, D
   return {outputs.begin / outputs_each * inputs_each, ((outputs.end - 1) / outputs_each + 1) * inputs_each};
 }
 
-inline std::vector<Box> conv_needed(const Node& node, const Types& in, const Box& y) {
-  const Shape &x = in[0].shape, &w = in[1].shape;
-  const auto windows = conv_windows(node, in);
-  std::vector<Box> boxes(in.size());
-  boxes[0] = {y[0], channels_needed(y[1], groups_of(node), x[1], w[0])};
-  for (std::size_t i = 0; i < windows.size(); ++i) boxes[0].push_back(windows[i].needed(y[i + 2], x[i + 2]));
-  boxes[1] = Box(w);
-  boxes[1][0] = y[1];
-  if (node.has(2)) boxes[2] = {y[1]};
-  if (node.has(3)) boxes[3] = y;
-  return boxes;
+// A function that reads the node's attributes once.
+inline auto conv_needed(const Node& node, const Types& in) {
+  return [windows = conv_windows(node, in), groups = groups_of(node), x = in[0].shape, w = in[1].shape,
+          inputs = in.size(), bias = node.has(2), residual = node.has(3)](const Box& y) {
+    std::vector<Box> boxes(inputs);
+    boxes[0] = {y[0], channels_needed(y[1], groups, x[1], w[0])};
+    for (std::size_t i = 0; i < windows.size(); ++i) boxes[0].push_back(windows[i].needed(y[i + 2], x[i + 2]));
+    boxes[1] = Box(w);
+    boxes[1][0] = y[1];
+    if (bias) boxes[2] = {y[1]};
+    if (residual) boxes[3] = y;
+    return boxes;
+  };
+}
+
+inline std::vector<Box> conv_needed_once(const Node& node, const Types& in, const Box& y) {
+  return conv_needed(node, in)(y);
 }
 
 inline void conv(const Node& node, Inputs in, Outputs out) {
@@ -190,15 +196,17 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
     add_planar_convs(steps, node, in, y, windows, context.kernels);
     add_few_outputs(steps, node, in, y, windows, context);
     if (context.winograd) add_winograd(steps, node, in, y, windows, context.kernels);
+    for (Step& each : steps) each.needed = conv_needed(node, in);
     return steps;
   }
-  return {with_computed_weights(std::move(step), node, in, conv.panels, conv.panels.floats(), fill, run, conv_needed)};
+  return {
+      with_computed_weights(std::move(step), node, in, conv.panels, conv.panels.floats(), fill, run, conv_needed_once)};
 }
 
 inline constexpr OpDef kConv[] = {
     {.name = "Conv",
      .infer = conv_type,
-     .needed = conv_needed,
+     .needed = conv_needed_once,
      .reference = in_f32<conv>,
      .plan = plan_conv,
      .tolerance = conv_tolerance,

@@ -45,13 +45,15 @@ inline std::vector<Dim> list_attr(const Node& node, const char* key, std::size_t
 // Of spatial axis `axis` among `axes`, from ONNX's strides, dilations, pads and auto_pad. `inputs`: the input's extent.
 inline Window window_of(const Node& node, std::size_t axis, std::size_t axes, Dim taps, Dim inputs) {
   const auto pick = [&](const char* key, std::size_t count, std::size_t at, Dim least) {
-    const auto list = node.attr(key, std::vector<Dim>(count, least));
-    if (list.size() != count)
-      throw Error(Errc::BadModel, node.label(), "attribute '", key, "' wants ", count, " numbers, got ", list.size());
-    if (list[at] < least || list[at] > kMostOfWindow)
-      throw Error(Errc::BadModel, node.label(), "attribute '", key, "' holds ", list[at], ", wants ", least, " to ",
+    const auto* list = node.find<std::vector<Dim>>(key);
+    if (list == nullptr) return least;
+    if (list->size() != count)
+      throw Error(Errc::BadModel, node.label(), "attribute '", key, "' wants ", count, " numbers, got ", list->size());
+    const Dim number = (*list)[at];
+    if (number < least || number > kMostOfWindow)
+      throw Error(Errc::BadModel, node.label(), "attribute '", key, "' holds ", number, ", wants ", least, " to ",
                   kMostOfWindow);
-    return list[at];
+    return number;
   };
   if (taps < 1 || taps > kMostOfWindow)
     throw Error(Errc::BadModel, node.label(), "a window of ", taps, " taps, wants 1 to ", kMostOfWindow);
