@@ -58,20 +58,21 @@ inline void measure_values(Plan& plan) {
     }
 }
 
-// Places the values of these homes from byte `base` on and returns where they end. Biggest first, each at the lowest
-// offset that is free during its life (Pisarchyk and Lee 2020, arXiv:2001.03288, "greedy by size").
-inline std::size_t place_values(Plan& plan, const std::vector<Life>& lives, std::initializer_list<Home> homes,
-                                std::size_t base) {
+// Places the values of these homes, each from byte base(life) on, and returns where they end. Biggest first, each at the
+// lowest offset that is free during its life (Pisarchyk and Lee 2020, arXiv:2001.03288, "greedy by size").
+template <class Base>
+std::size_t place_values(Plan& plan, const std::vector<Life>& lives, std::initializer_list<Home> homes,
+                         const Base& base) {
   std::vector<ValueId> order;
   for (ValueId v = 0; v < plan.values.size(); ++v)
     if (std::ranges::count(homes, plan.values[v].home) > 0 && plan.values[v].inside == v) order.push_back(v);
   std::ranges::stable_sort(order, std::greater(), [&](ValueId v) { return plan.values[v].bytes; });
 
-  std::size_t end = base;
+  std::size_t end = 0;
   std::vector<ValueId> placed;  // sorted by offset
   for (const ValueId v : order) {
     PlannedValue& value = plan.values[v];
-    value.offset = base;
+    value.offset = base(lives[v]);
     for (const ValueId other : placed) {
       const PlannedValue& o = plan.values[other];
       if (lives[other].overlaps(lives[v]) && value.offset + value.bytes > o.offset)
@@ -87,11 +88,16 @@ inline std::size_t place_values(Plan& plan, const std::vector<Life>& lives, std:
 inline void place_values(Plan& plan) {
   measure_values(plan);
   const std::vector<Life> lives = lives_of(plan);
-  plan.arena_bytes = place_values(plan, lives, {Home::Arena}, 0);
-  plan.scratch_bytes = 0;  // of kernels first, then of chains and rounds
+  const auto of_kernels = [&](const Life& life) {
+    std::size_t bytes = 0;
+    for (std::size_t s = life.first; s <= life.last; ++s) bytes = std::max(bytes, plan.steps[s].step.scratch_bytes);
+    return aligned(bytes);
+  };
+  plan.arena_bytes = place_values(plan, lives, {Home::Arena}, [](const Life&) { return std::size_t{0}; });
+  // Values of chains and rounds lie behind what kernels need while those live.
+  plan.scratch_bytes = aligned(place_values(plan, lives, {Home::Scratch, Home::Sample}, of_kernels));
   for (const PlannedStep& step : plan.steps)
     plan.scratch_bytes = std::max(plan.scratch_bytes, aligned(step.step.scratch_bytes));
-  plan.scratch_bytes = aligned(place_values(plan, lives, {Home::Scratch, Home::Sample}, plan.scratch_bytes));
 }
 
 }  // namespace v0
