@@ -27,33 +27,45 @@ struct OrderedPanels {
   }
 };
 
-inline void order_panel(const float* from, std::span<const Dim> order, Dim width, std::vector<float>& to) {
-  to.assign(order.size() * static_cast<std::size_t>(width), 0.0f);
-  for (std::size_t k = 0; k < order.size(); ++k)
-    if (order[k] >= 0) std::copy_n(from + order[k] * width, width, to.begin() + static_cast<Dim>(k) * width);
+// From a panel of f32, some terms at a time where they have another order.
+inline void pair_panel(const float* from, const OrderedPanels& ordered, const GemmBf16Kernels& kernels, float* to) {
+  const auto& [panels, order] = ordered;
+  const Dim width = panels.width;
+  if (order.empty()) return kernels.pair(from, static_cast<std::size_t>(panels.rows), to);
+  std::vector<float> terms(kBf16Terms * static_cast<std::size_t>(width));
+  for (std::size_t first = 0; first < order.size(); first += kBf16Terms, to += kBf16Terms / 2 * width) {
+    const std::size_t count = std::min(kBf16Terms, order.size() - first);
+    float* term = terms.data();
+    for (std::size_t k = first; k < first + count; ++k, term += width)
+      if (order[k] >= 0)
+        std::copy_n(from + order[k] * width, width, term);
+      else
+        std::fill_n(term, width, 0.0f);
+    kernels.pair(terms.data(), count, to);
+  }
 }
 
-// `form`: the same in f32, in these panels, one after the other.
-inline Form bf16_form(std::vector<OrderedPanels> all, const Form& form, const GemmBf16Kernels& kernels) {
-  Dim floats = 0;
-  for (const OrderedPanels& each : all) floats += each.paired().floats();
+// `fill` makes the panels in f32, one after the other: there is never more of them than one.
+inline Form bf16_form(std::vector<OrderedPanels> all, const std::string& packing, FillPanel fill,
+                      const GemmBf16Kernels& kernels) {
+  Dim floats = 0, most = 0;  // of all, and of a panel in f32
+  for (const OrderedPanels& each : all) {
+    floats += each.paired().floats();
+    most = std::max(most, each.panels.rows * each.panels.width);
+  }
   const TensorType type{DType::f32, {floats}};
-  return {.packing = form.packing + ", bf16",
+  return {.packing = packing + ", bf16",
           .pack =
-              [all = std::move(all), type, pack = form.pack, pair = kernels.pair](const Tensor& weights) {
-                const Tensor wide = pack(weights);
+              [all = std::move(all), type, most, fill = std::move(fill), kernels](const Tensor& weights) {
                 Tensor packed(type, allocate(type.bytes()));
-                const float* from = wide.values<float>().data();
+                std::vector<float> wide(static_cast<std::size_t>(most));
                 float* to = packed.values<float>().data();
-                std::vector<float> ordered;
-                for (const auto& each : all) {
-                  const Panels& panels = each.panels;
+                for (std::size_t part = 0; part < all.size(); ++part) {
+                  const Panels& panels = all[part].panels;
                   for (Dim panel = 0; panel < panels.groups * panels.count(); ++panel) {
-                    if (!each.order.empty()) order_panel(from, each.order, panels.width, ordered);
-                    pair(each.order.empty() ? from : ordered.data(),
-                         each.order.empty() ? static_cast<std::size_t>(panels.rows) : each.order.size(), to);
-                    from += panels.rows * panels.width;
-                    to += each.paired().rows * panels.width;
+                    fill(weights.values<float>().data(), part, panel, wide.data());
+                    pair_panel(wide.data(), all[part], kernels, to);
+                    to += all[part].paired().rows * panels.width;
                   }
                 }
                 return packed;

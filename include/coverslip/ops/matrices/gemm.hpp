@@ -123,21 +123,20 @@ inline Form gemm_bias_form(const Gemm& gemm, Dim width) {
           .packed = panels.type()};
 }
 
-inline Form gemm_weights_form(const Gemm& gemm, Dim width) {
+inline FillPanel gemm_weights(const Gemm& gemm, const Panels& panels, const TransposeKernels& transpose) {
+  const Panels::Source source{
+      .column = gemm.trans_b ? gemm.k : 1, .inner = gemm.trans_b ? 1 : gemm.n, .inner_rows = gemm.k};
+  return [panels, source, transpose, alpha = gemm.alpha](const float* weights, std::size_t, Dim panel, float* to) {
+    panels.fill_panel(weights, panel, to, source, transpose);
+    if (alpha != 1) std::transform(to, to + panels.rows * panels.width, to, [&](float x) { return x * alpha; });
+  };
+}
+
+inline Form gemm_weights_form(const Gemm& gemm, Dim width, const TransposeKernels& transpose) {
   const Panels panels{1, gemm.n, gemm.k, width};
-  return {.packing = std::string("gemm ") + (gemm.trans_b ? "transposed" : "straight") + " times " +
-                     std::to_string(std::bit_cast<std::uint32_t>(gemm.alpha)) + ", " + to_string(panels),
-          .pack =
-              [panels, gemm](const Tensor& b) {
-                Tensor packed = panels.tensor();
-                panels.fill(
-                    b.values<float>().data(), packed.values<float>().data(),
-                    {.column = gemm.trans_b ? gemm.k : 1, .inner = gemm.trans_b ? 1 : gemm.n, .inner_rows = gemm.k});
-                if (gemm.alpha != 1)
-                  for (float& x : packed.values<float>()) x *= gemm.alpha;
-                return packed;
-              },
-          .packed = panels.type()};
+  return panels_form(std::string("gemm ") + (gemm.trans_b ? "transposed" : "straight") + " times " +
+                         std::to_string(std::bit_cast<std::uint32_t>(gemm.alpha)) + ", " + to_string(panels),
+                     panels, gemm_weights(gemm, panels, transpose));
 }
 
 inline Step gemm_step(const Node& node, const Types& in, const Gemm& gemm, const MatrixProduct& product, bool row_bias,
@@ -147,7 +146,8 @@ inline Step gemm_step(const Node& node, const Types& in, const Gemm& gemm, const
   const Cut by_rows{0, product.least_rows}, by_columns{1, product.width};
   Step step{
       .kernel = product.packed ? "gemm" : "gemm_unpacked",
-      .inputs = {{Layout::Planar}, product.packed ? gemm_weights_form(gemm, product.width) : Form{Layout::Planar}},
+      .inputs = {{Layout::Planar},
+                 product.packed ? gemm_weights_form(gemm, product.width, kernels.transpose) : Form{Layout::Planar}},
       .outputs = {Layout::Planar},
       .cuts = wide ? std::vector{by_columns, by_rows} : std::vector{by_rows, by_columns},
       .scratch_bytes = product.scratch_bytes(gemm.n),
@@ -208,7 +208,8 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
   const Panels panels{1, gemm.n, gemm.k, product.width};
   Step step = gemm_step(node, in, gemm, product, row_bias, context.kernels);
   step.kernel += "_bf16";
-  step.inputs[1] = bf16_form({{panels}}, step.inputs[1], context.kernels.gemm_bf16);
+  step.inputs[1] = bf16_form({{panels}}, step.inputs[1].packing, gemm_weights(gemm, panels, context.kernels.transpose),
+                             context.kernels.gemm_bf16);
   step.nanoseconds = bf16_nanoseconds(static_cast<double>(gemm.m), panels, context.kernels);
   step.tolerance = bf16_tolerance(gemm.k, product.epilogue);
   steps.push_back(std::move(step));

@@ -82,18 +82,17 @@ inline double matmul_tolerance(const Node& node, const Types& in) {
   return product_tolerance(MatMul(node, in[0].shape, in[1].shape).k, epilogue_of(node));
 }
 
+inline FillPanel matmul_weights(const Panels& panels) {
+  const Panels::Source source{
+      .group = panels.rows * panels.columns, .inner = panels.columns, .inner_rows = panels.rows};
+  return [panels, source](const float* weights, std::size_t, Dim panel, float* to) {
+    panels.fill_panel(weights, panel, to, source, {});
+  };
+}
+
 inline Form matmul_weights_form(const MatMul& matmul, Dim width) {
   const Panels panels{matmul.b_count(), matmul.n, matmul.k, width};
-  return {.packing = "matmul, " + to_string(panels),
-          .pack =
-              [panels](const Tensor& b) {
-                Tensor packed = panels.tensor();
-                panels.fill(
-                    b.values<float>().data(), packed.values<float>().data(),
-                    {.group = panels.rows * panels.columns, .inner = panels.columns, .inner_rows = panels.rows});
-                return packed;
-              },
-          .packed = panels.type()};
+  return panels_form("matmul, " + to_string(panels), panels, matmul_weights(panels));
 }
 
 // `bias` and `residual`: their views, or null.
@@ -175,7 +174,7 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
   Step step = matmul_step(node, in, matmul, product, context.kernels);
   const Panels panels{matmul.b_count(), matmul.n, matmul.k, product.width};
   step.kernel += "_bf16";
-  step.inputs[1] = bf16_form({{panels}}, step.inputs[1], kernels);
+  step.inputs[1] = bf16_form({{panels}}, step.inputs[1].packing, matmul_weights(panels), kernels);
   step.tolerance = bf16_tolerance(matmul.k, product.epilogue);
   // Of each matrix of B.
   const double rows = static_cast<double>(matmul.output.elements()) /

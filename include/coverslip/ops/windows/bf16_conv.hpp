@@ -89,17 +89,19 @@ inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTa
   return made;
 }
 
-// `steps`: other candidates of the node, the first of them `wide`; `fill` makes its packed weights.
+// `steps`: other candidates of the node, the first of them `wide`; `source`: where its weights lie.
 inline void add_bf16_conv(std::vector<Step>& steps, const Node& node, const IndirectConv& wide, const Shape& y,
-                          const std::function<FillWeights(const Panels&)>& fill, const PlanContext& context) {
+                          const std::function<Panels::Source(const Panels&)>& source, const PlanContext& context) {
   if (!context.bf16 || wide.depthwise || wide.terms() == 0) return;
   const ConvInBf16 conv = conv_in_bf16(wide, y, context.kernels);
   const Panels& panels = conv.panels.panels;
   Step step = steps.front();
   step.kernel += "_bf16";
-  step.inputs[1] =
-      bf16_form({conv.panels}, weights_form("conv, " + to_string(panels) + conv.order, panels.floats(), fill(panels)),
-                context.kernels.gemm_bf16);
+  const FillPanel fill = [panels, from = source(panels), transpose = context.kernels.transpose](
+                             const float* weights, std::size_t, Dim panel, float* to) {
+    panels.fill_panel(weights, panel, to, from, transpose);
+  };
+  step.inputs[1] = bf16_form({conv.panels}, "conv, " + to_string(panels) + conv.order, fill, context.kernels.gemm_bf16);
   if (node.has(2)) step.inputs[2] = bias_form(panels);
   for (Cut& cut : step.cuts)
     if (cut.axis == 1) cut.multiple = panels.groups > 1 ? panels.columns : panels.width;

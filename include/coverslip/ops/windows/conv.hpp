@@ -123,14 +123,14 @@ inline double conv_tolerance(const Node& node, const Types& in) {
   return (conv_terms(in) + 3 + (epilogue_of(node).activation != Activation::None ? 8 : 0)) * 0x1p-24;
 }
 
-inline FillWeights conv_weights(const Panels& panels, Dim taps) {
+inline Panels::Source conv_source(const Panels& panels, Dim taps) {
   Panels::Source source{.group = panels.columns * panels.rows,
                         .column = panels.rows,
                         .inner = taps,
                         .inner_rows = panels.rows / std::max<Dim>(taps, 1),
                         .outer = std::vector<Dim>(static_cast<std::size_t>(taps))};
   std::iota(source.outer.begin(), source.outer.end(), Dim{0});
-  return [panels, source](const float* weights, float* packed) { panels.fill(weights, packed, source); };
+  return source;
 }
 
 inline IndirectConv conv_indirect(const Node& node, const Types& in, const KernelTable& kernels) {
@@ -162,7 +162,11 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
   const double multiply_adds = static_cast<double>(y.elements()) * conv_terms(in);
   const double padding = static_cast<double>(conv.panels.padded()) / static_cast<double>(conv.panels.columns);
   const std::size_t bytes = in[0].bytes() + in[1].bytes() + TensorType{DType::f32, y}.bytes();
-  const FillWeights fill = conv_weights(conv.panels, conv.taps());
+  const TransposeKernels& transpose = context.kernels.transpose;
+  const FillWeights fill = [panels = conv.panels, source = conv_source(conv.panels, conv.taps()), transpose](
+                               const float* weights, float* packed) {
+    panels.fill(weights, packed, source, transpose);
+  };
   const RunPacked run = [conv](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
                                std::byte* scratch) {
     conv.run(from[0], weights, bias, residual_of(from), to[0], box, scratch);
@@ -190,7 +194,7 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
     std::vector<Step> steps{step};
     const auto windows = conv_windows(node, in);
     add_bf16_conv(
-        steps, node, conv, y, [taps = conv.taps()](const Panels& panels) { return conv_weights(panels, taps); },
+        steps, node, conv, y, [taps = conv.taps()](const Panels& panels) { return conv_source(panels, taps); },
         context);
     if (conv.depthwise) add_narrow_depthwise(steps, in, conv, y, fill, conv_tolerance(node, in), context);
     add_planar_convs(steps, node, in, y, windows, context.kernels);

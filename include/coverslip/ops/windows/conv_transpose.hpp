@@ -179,22 +179,22 @@ inline std::string packing_of(const std::vector<Phase>& phases) {
   return name;
 }
 
-inline FillWeights conv_transpose_weights(const Node& node, const Types& in, const std::vector<Phase>& phases) {
-  const Dim groups = groups_of(node), inputs = in[0].shape[1] / groups,
-            taps = in[1].shape.elements() / in[0].shape[1] / in[1].shape[1];
-  return [phases, inputs, taps](const float* weights, float* packed) {
-    for (const Phase& phase : phases) {
-      const Panels& panels = phase.conv.panels;
-      Panels::Source source{.column = taps, .outer = phase.taps};
-      if (!phase.conv.depthwise)
-        source = {.group = inputs * panels.columns * taps,
-                  .column = taps,
-                  .inner = panels.columns * taps,
-                  .inner_rows = inputs,
-                  .outer = phase.taps};
-      panels.fill(weights, packed + phase.weights, source);
-    }
-  };
+// Where those of each phase lie.
+inline std::vector<Panels::Source> conv_transpose_sources(const Node& node, const Types& in,
+                                                          const std::vector<Phase>& phases) {
+  const Dim inputs = in[0].shape[1] / groups_of(node), taps = in[1].shape.elements() / in[0].shape[1] / in[1].shape[1];
+  std::vector<Panels::Source> sources;
+  for (const Phase& phase : phases) {
+    const Panels& panels = phase.conv.panels;
+    Panels::Source& source = sources.emplace_back(Panels::Source{.column = taps, .outer = phase.taps});
+    if (!phase.conv.depthwise)
+      source = {.group = inputs * panels.columns * taps,
+                .column = taps,
+                .inner = panels.columns * taps,
+                .inner_rows = inputs,
+                .outer = phase.taps};
+  }
+  return sources;
 }
 
 // Whether outputs j of both read the same inputs.
@@ -278,9 +278,11 @@ inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, 
     for (std::size_t way = 0; narrow && way < narrow->size(); ++way) (*narrow)[way] += (*conv.narrow)[way];
     step.scratch_bytes = std::max(step.scratch_bytes, conv.scratch_bytes);
   }
-  const Dim all = wide.back().weights + wide.back().conv.panels.floats();
-  step.inputs[1] =
-      bf16_form(panels, weights_form(name, all, conv_transpose_weights(node, in, wide)), context.kernels.gemm_bf16);
+  const FillPanel fill = [wide, sources = conv_transpose_sources(node, in, wide)](
+                             const float* weights, std::size_t part, Dim panel, float* to) {
+    wide[part].conv.panels.fill_panel(weights, panel, to, sources[part], {});
+  };
+  step.inputs[1] = bf16_form(panels, name, fill, context.kernels.gemm_bf16);
   const Panels& first = wide.front().conv.panels;
   if (node.has(2)) step.inputs[2] = bias_form(first);
   for (Cut& cut : step.cuts)
@@ -313,7 +315,11 @@ inline std::vector<Step> plan_conv_transpose(const Node& node, const Types& in, 
   const double padding = static_cast<double>(panels.padded()) / static_cast<double>(panels.columns);
   const std::size_t bytes = in[0].bytes() + in[1].bytes() + TensorType{DType::f32, y}.bytes();
   const Dim floats = phases.back().weights + phases.back().conv.panels.floats();
-  const FillWeights fill = conv_transpose_weights(node, in, phases);
+  const FillWeights fill = [phases, sources = conv_transpose_sources(node, in, phases)](const float* weights,
+                                                                                        float* packed) {
+    for (std::size_t i = 0; i < phases.size(); ++i)
+      phases[i].conv.panels.fill(weights, packed + phases[i].weights, sources[i]);
+  };
   const RunPacked run = [phases](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box,
                                  std::byte* memory) { run_phases(phases, from, to, weights, bias, box, memory); };
   Step step{.kernel = "conv_transpose",
