@@ -8,10 +8,10 @@ inline namespace v0 {
 // Least predicted time of all steps, reorders and conversions together, by coordinate descent from some starts: each
 // node's fastest candidate, all channels-last, all planar; where values may be narrow, also each of these with narrow
 // ones. Sees neither threads nor slabs: they must change no bit. Deterministic; of equals the first. Packing costs
-// nothing, it happens once.
+// nothing, it happens once. What is not chosen is let go, so that packed weights find its memory.
 class Choice {
  public:
-  Choice(const Plan& plan, const std::vector<OpenNode>& nodes) : plan_(plan), nodes_(nodes), uses_(plan.values.size()) {
+  Choice(const Plan& plan, std::vector<OpenNode>& nodes) : plan_(plan), nodes_(nodes), uses_(plan.values.size()) {
     makers_.assign(plan.values.size(), {kNoValue, 0});
     for (std::size_t n = 0; n < nodes.size(); ++n) {
       for (std::size_t i = 0; i < nodes[n].node.inputs.size(); ++i)
@@ -23,9 +23,14 @@ class Choice {
       for (const std::optional<Layout> preferred : {std::optional<Layout>(), {Layout::ChannelsLast}, {Layout::Planar}})
         descend_from(preferred, narrow);
     }
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+      std::vector<Step> chosen;
+      chosen.push_back(std::move(nodes[n].candidates[best_[n]]));
+      nodes[n].candidates.swap(chosen);
+    }
   }
 
-  const Step& of(std::size_t node) const { return nodes_[node].candidates[best_[node]]; }
+  const Step& of(std::size_t node) const { return nodes_[node].candidates.front(); }
 
  private:
   struct Port {
