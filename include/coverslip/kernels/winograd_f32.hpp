@@ -25,7 +25,7 @@ struct WinogradForwardF32 {
   float* v;  // the tile's row of its group
 };
 
-// One channel of a panel's weights to the points, in double: sums in the order of the taps, each product rounded, so that
+// One channel of a panel's weights to the points, in double: sums in the order of the taps, each product rounded, so
 // all targets make the same bits.
 struct WinogradWeightsF32 {
   const float* taps;                     // [taps][width]

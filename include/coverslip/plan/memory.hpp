@@ -58,8 +58,8 @@ inline void measure_values(Plan& plan) {
     }
 }
 
-// Places the values of these homes, each from byte base(life) on, and returns where they end. Biggest first, each at the
-// lowest offset that is free during its life (Pisarchyk and Lee 2020, arXiv:2001.03288, "greedy by size").
+// Places the values of these homes, each from byte base(life) on, and returns where they end. Biggest first, each at
+// the lowest offset that is free while it lives (Pisarchyk and Lee 2020, arXiv:2001.03288, "greedy by size").
 template <class Base>
 std::size_t place_values(Plan& plan, const std::vector<Life>& lives, std::initializer_list<Home> homes,
                          const Base& base) {
