@@ -16,11 +16,10 @@
 #include "coverslip/kernels/gemm_amx-inl.h"
 #include "coverslip/kernels/transpose-inl.h"
 
+#if COVERSLIP_AMX
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-#if COVERSLIP_AMX
 
 // Operands of a product are padded to whole tiles of 32 terms, and to panels of 32 columns: [panels][terms / 2][32][2].
 inline constexpr size_t kHeadTerms = 32, kHeadColumns = 32, kHeadRows = 32, kHeadQueries = 64;
@@ -364,10 +363,11 @@ inline constexpr AttentionBf16Kernels kAttentionBf16{
     .values_bytes = [](size_t rows, size_t size) { return HeadPanels(size) * HeadPanelBytes(rows); },
     .scratch_bytes = HeadScratch::Bytes};
 
-#else
-inline constexpr AttentionBf16Kernels kAttentionBf16{};
-#endif
-
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#else
+namespace coverslip::inline v0::HWY_NAMESPACE {
+inline constexpr AttentionBf16Kernels kAttentionBf16{};
+}
+#endif
 #endif

@@ -15,11 +15,10 @@
 #include "coverslip/kernels/gemm_f32-inl.h"
 #include "coverslip/kernels/half-inl.h"
 
+#if COVERSLIP_DOT_BF16
 HWY_BEFORE_NAMESPACE();
 namespace coverslip::inline v0::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-#if COVERSLIP_DOT_BF16
 
 // Where rows of A in bf16 go: pieces of kBf16Terms.
 struct Bf16Rows {
@@ -212,11 +211,13 @@ inline constexpr GemmBf16Kernels kGemmBf16{.rows = kRoundedBlock,
                                            .pair = PairPanel<kTileColumns>,
                                            .may_run = [] { return true; }};
 #endif
-#endif
-#if !COVERSLIP_DOT_BF16 || (HWY_TARGET == HWY_AVX3_SPR && !COVERSLIP_AMX)
-inline constexpr GemmBf16Kernels kGemmBf16{};
-#endif
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif
+#if !COVERSLIP_DOT_BF16 || (HWY_TARGET == HWY_AVX3_SPR && !COVERSLIP_AMX)
+namespace coverslip::inline v0::HWY_NAMESPACE {
+inline constexpr GemmBf16Kernels kGemmBf16{};
+}
+#endif
 #endif
