@@ -19,11 +19,11 @@ inline void put_number(View& view, const Index& at, double x) {
   visit(view.dtype(), [&]<class T>(T) { *view.as<T>(at) = convert<T>(static_cast<float>(x)); });
 }
 
-// Numbers around 1000 with a deviation of about 1.
-inline Operand far_from_zero(const Shape& shape) {
+// Numbers around `by` with a deviation of about 1.
+inline Operand far_from_zero(const Shape& shape, float by = 1000) {
   Tensor x({DType::f32, shape});
   float v = 0;
-  for (float& each : x.values<float>()) each = 1000 + (v = v > 1 ? v - 2.93f : v + 0.37f);
+  for (float& each : x.values<float>()) each = by + (v = v > 1 ? v - 2.93f : v + 0.37f);
   Operand operand = given(std::move(x));
   operand.kind = Operand::Kind::Data;
   return operand;
