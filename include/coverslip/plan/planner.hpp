@@ -63,18 +63,19 @@ inline Plan make_plan(const Graph& graph, const PlanContext& context, PackStore&
   for (const auto& ports : {lowered.inputs, lowered.outputs})
     for (const ValueId v : ports) lowered.io_bytes += lowered.values[v].type.bytes();
 
-  Plan best = with_slabs(lowered, 0, {.threads = budget.threads});
-  if (budget.max_memory == 0 || memory_of(best, budget) <= budget.max_memory) return best;
-  best = with_slabs(lowered, 0, {.threads = budget.threads, .least_memory = true});
-  if (memory_of(best, budget) <= budget.max_memory) return best;
-  best = with_slabs(lowered, 0);
+  Plan least = with_slabs(lowered, 0, {.threads = budget.threads});
+  const auto fits = [&] { return budget.max_memory == 0 || memory_of(least, budget) <= budget.max_memory; };
+  const auto compare = [&](Plan plan) {
+    if (memory_of(plan, budget) < memory_of(least, budget)) least = std::move(plan);
+  };
+  if (!fits()) compare(with_slabs(lowered, 0, {.threads = budget.threads, .least_memory = true}));
+  if (!fits()) compare(with_slabs(lowered, 0));
   for (const Dim rows : slab_heights(lowered)) {
-    if (memory_of(best, budget) <= budget.max_memory) break;
-    Plan lower = with_slabs(lowered, rows);
-    if (lower.arena_bytes < best.arena_bytes) best = std::move(lower);
+    if (fits()) break;
+    compare(with_slabs(lowered, rows));
   }
-  if (memory_of(best, budget) > budget.max_memory) refuse(best, budget);
-  return best;
+  if (!fits()) refuse(least, budget);
+  return least;
 }
 
 }  // namespace v0
