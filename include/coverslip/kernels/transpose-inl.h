@@ -90,15 +90,14 @@ HWY_INLINE hn::Vec<D> EdgeOfEach(D d, const T* x, ptrdiff_t step) {
 }
 
 // An edge of rows of a vector of columns, as blocks: the first half of the columns shuffled into the second, as often
-// as the edge can be halved.
-template <class T>
-HWY_INLINE void TransposeEdge(const Transposition<T>& t, size_t row, size_t i) {
-  const hn::ScalableTag<T> d;
+// as the edge can be halved. Columns after `last` are as that.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void TransposeEdge(D d, const Transposition<T>& t, size_t row, size_t i, size_t last) {
   constexpr size_t kEdge = kTransposeEdge<T>;
-  hn::Vec<decltype(d)> v[kEdge], shuffled[kEdge];
+  hn::Vec<D> v[kEdge], shuffled[kEdge];
 #pragma GCC unroll 8
   for (size_t j = 0; j < kEdge; ++j)
-    v[j] = EdgeOfEach(d, t.x + row + static_cast<ptrdiff_t>(i + j) * t.x_step, t.x_step);
+    v[j] = EdgeOfEach(d, t.x + row + static_cast<ptrdiff_t>(std::min(i + j, last)) * t.x_step, t.x_step);
 #pragma GCC unroll 3
   for (size_t left = kEdge; left > 1; left /= 2) {
 #pragma GCC unroll 4
@@ -114,16 +113,37 @@ HWY_INLINE void TransposeEdge(const Transposition<T>& t, size_t row, size_t i) {
 }
 
 // The last vector and the last rows begin so that they are whole, and move some elements twice.
-template <class T>
-HWY_ATTR void TransposePlane(const Transposition<T>& t) {
+template <class D, class T = hn::TFromD<D>>
+HWY_ATTR void TransposeBlocks(D d, const Transposition<T>& t) {
   constexpr size_t kTransposedRows = 64, kEdge = kTransposeEdge<T>;
-  const size_t lanes = hn::Lanes(hn::ScalableTag<T>());
-  if (t.n <= 4) return TransposeElements(t, Interleave(t), t.rows, 0, t.n);
-  if (t.rows < kEdge || t.n < lanes) return TransposeElements(t, 0, t.rows, Deinterleave(t), t.n);
+  const size_t lanes = hn::Lanes(d);
   for (size_t row0 = 0; row0 < t.rows; row0 += kTransposedRows)
     for (size_t i = 0; i < t.n; i += lanes)
       for (size_t row = row0; row < std::min(row0 + kTransposedRows, t.rows); row += kEdge)
-        TransposeEdge(t, std::min(row, t.rows - kEdge), std::min(i, t.n - lanes));
+        TransposeEdge(d, t, std::min(row, t.rows - kEdge), std::min(i, t.n - lanes), t.n);
+}
+
+// Fewer columns than an edge has, rows behind each other: what is written after a row the next ones overwrite. Returns
+// how many rows are done.
+template <class D, class T = hn::TFromD<D>>
+HWY_ATTR size_t TransposeNarrow(D d, const Transposition<T>& t) {
+  constexpr size_t kEdge = kTransposeEdge<T>;
+  if (t.y_step != static_cast<ptrdiff_t>(t.n)) return 0;
+  size_t row = 0;
+  for (; row + 2 * kEdge <= t.rows; row += kEdge) TransposeEdge(d, t, row, 0, t.n - 1);
+  return row;
+}
+
+template <class T>
+HWY_ATTR void TransposePlane(const Transposition<T>& t) {
+  constexpr size_t kEdge = kTransposeEdge<T>;
+  const hn::ScalableTag<T> d;
+  const hn::CappedTag<T, kEdge> narrow;
+  if (t.n <= 4) return TransposeElements(t, Interleave(t), t.rows, 0, t.n);
+  if (t.rows < kEdge) return TransposeElements(t, 0, t.rows, Deinterleave(t), t.n);
+  if (t.n < kEdge) return TransposeElements(t, TransposeNarrow(narrow, t), t.rows, 0, t.n);
+  if (t.n < hn::Lanes(d)) return TransposeBlocks(narrow, t);
+  TransposeBlocks(d, t);
 }
 
 #else

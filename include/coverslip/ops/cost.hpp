@@ -15,6 +15,12 @@ inline constexpr double kBytesPerNanosecond = 30;
 // To read and write so many bytes, with simple arithmetic on the way.
 inline double pass_nanoseconds(std::size_t bytes) { return 50 + static_cast<double>(bytes) / kBytesPerNanosecond; }
 
+// The same without arithmetic, which would hide a part of what comes from memory where caches do not hold it.
+inline double move_nanoseconds(std::size_t bytes) {
+  constexpr double kCached = 16 << 20, kFarBytes = 26;  // more, for each of those beyond
+  return pass_nanoseconds(bytes) + std::max(0.0, static_cast<double>(bytes) - kCached) / kFarBytes;
+}
+
 // By reading or writing so many numbers as bf16, not f32, where a core's own cache does not hold them.
 inline double narrow_saves(double numbers) {
   constexpr double kNear = 1 << 20, kFarBytes = 15;

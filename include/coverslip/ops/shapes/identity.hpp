@@ -10,7 +10,7 @@ inline void identity(const Node&, Inputs in, Outputs out) { copy_box(in[0], out[
 // `kernels` change no bit and no predicted time.
 inline Step copy_step(const TensorType& type, Layout from, Layout to, const TransposeKernels& kernels = {}) {
   const bool same = from == to || same_order(type.shape);
-  const double pass = pass_nanoseconds(2 * type.bytes());
+  const double pass = move_nanoseconds(2 * type.bytes());
   return {.kernel = same ? "copy" : "reorder",
           .inputs = {{from}},
           .outputs = {to},
@@ -31,6 +31,8 @@ inline std::vector<Case> identity_cases() {
   return {{"Identity", {}, {data({2, 3, 4, 5})}},
           {"Identity", {}, {data({1, 33, 5, 19})}},
           {"Identity", {}, {data({1, 2, 7, 19})}},
+          {"Identity", {}, {data({1, 6, 5, 9})}},
+          {"Identity", {}, {data({1, 13, 3, 7})}},
           {"Identity", {}, {data({1, 3, 5, 27})}},
           {"Identity", {}, {data({2, 4, 9, 15})}},
           {"Identity", {}, {data({1, 67, 9, 15})}},
@@ -40,6 +42,9 @@ inline std::vector<Case> identity_cases() {
           {"Identity", {}, {data(Shape{})}},
           {"Identity", {}, {data(TensorType{DType::u8, {2, 5, 3, 4, 2}})}},
           {"Identity", {}, {data(TensorType{DType::i64, {2, 5, 3, 4}})}},
+          {"Identity", {}, {data(TensorType{DType::f16, {1, 5, 3, 19}})}},
+          {"Identity", {}, {data(TensorType{DType::f16, {2, 7, 4, 8}})}},
+          {"Identity", {}, {data(TensorType{DType::f16, {1, 12, 3, 7}})}},
           {"Identity", {}, {data(TensorType{DType::f16, {1, 18, 3, 4}})}},
           {"Identity", {}, {data(TensorType{DType::f16, {1, 67, 9, 15}})}},
           {"Identity", {}, {data(TensorType{DType::f16, {1, 3, 6, 27}})}},
