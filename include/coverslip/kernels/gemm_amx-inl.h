@@ -311,20 +311,22 @@ inline void AmxTiles(const TilesBf16& work) {
   AmxBeside beside{{}, {}, AmxRowsFunctionOf(work, work.epilogue.activation), end};
   const size_t panel = work.steps * kAmxColumns * kAmxRowBytes;
   const bool small = (work.columns + kAmxColumns - 1) / kAmxColumns * panel <= kSmall;
-  beside.once = small && panel > kNear && work.columns > 16;
+  const bool abreast = work.abreast;
+  beside.once = small && panel > kNear && (abreast || work.columns > 16);
   const size_t at_once = beside.once ? 2 : small ? 4 : work.tiles;
   const AmxConfigured configured;
   for (size_t begin = 0; begin < work.tiles; begin += at_once) {
     const size_t all = std::min(at_once, work.tiles - begin);
     const auto* b = reinterpret_cast<const std::byte*>(work.b);
     for (size_t n = 0; n < work.columns; n += kAmxColumns, b += panel) {
-      const size_t columns = std::min(kAmxColumns, work.columns - n), across = columns > 16 ? 2 : 1, most = 4 / across;
+      const size_t columns = std::min(kAmxColumns, work.columns - n), across = abreast || columns > 16 ? 2 : 1;
+      const size_t most = 4 / across, of_c = abreast ? 2 : 1;  // of_c: tiles of rows of C for one of A
       const size_t blocks = (all + most - 1) / most;
       for (size_t block = 0; block < blocks; ++block) {
         const size_t first = begin + block * most, tiles = std::min(most, begin + all - first);
         if (!small) beside.next = AmxNextOf(b, work.steps, block, blocks);
         kAmxSums[across - 1][tiles - 1](work, work.a + first, b, beside);
-        beside.done = {first * kAmxRows, tiles * kAmxRows, n, columns, across};
+        beside.done = {of_c * first * kAmxRows, of_c * tiles * kAmxRows, n, columns, across / of_c};
       }
     }
   }

@@ -13,7 +13,9 @@ inline constexpr std::size_t kBf16Terms = 32;
 
 // The same with rows of A that are bf16 already, a constant number of bytes apart within each tile of kBf16Rows. A row
 // of C has the same bits whatever is computed with it. Where B has zeros, A must have numbers.
-inline constexpr std::size_t kBf16Rows = 16;
+// Abreast, each row of A makes two rows of C, of kBf16TileColumns columns at most, and c has twice as many: of each
+// tile kBf16Rows by the first columns of the panel, then as many by those from kBf16TileColumns on.
+inline constexpr std::size_t kBf16Rows = 16, kBf16TileColumns = 16;
 
 struct TilesBf16 {
   const std::byte* const* a;          // each tile's first row: a[t] + a_offset; all its rows may be read
@@ -27,6 +29,7 @@ struct TilesBf16 {
   std::byte* const* c;                // of each row of each tile; null: it is not made
   std::size_t c_offset;               // of init too, in elements
   bool init_bf16, c_bf16;             // else f32
+  bool abreast = false;
   Epilogue epilogue;
   void* scratch;
 };

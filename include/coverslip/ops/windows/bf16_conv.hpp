@@ -1,5 +1,6 @@
 // Convolution with products in bf16, as a candidate beside the one in f32.
 #pragma once
+#include "coverslip/ops/windows/abreast.hpp"
 #include "coverslip/ops/windows/bf16_image.hpp"
 #include "coverslip/ops/windows/computed_weights.hpp"
 #include "coverslip/ops/windows/indirect.hpp"
@@ -9,9 +10,7 @@ namespace coverslip::inline v0::ops {
 // As predicted times go: of tiles by all panels, of numbers that are rounded and made, of weights from memory.
 inline double bf16_nanoseconds(const Bf16Conv& conv, double samples, const KernelTable& kernels) {
   constexpr double kRounded = 8, kMade = 6, kWeights = 15, kTile = 25;
-  const auto groups = static_cast<double>(conv.panels().groups), terms = static_cast<double>(2 * conv.panels().rows);
-  const auto columns =
-      std::ceil(static_cast<double>(conv.panels().columns) / 16) * 16 * groups * static_cast<double>(conv.parts());
+  const auto columns = static_cast<double>(conv.columns()), terms = static_cast<double>(2 * conv.panels().rows);
   const double tiles = samples * conv.tiles(), rows = tiles * static_cast<double>(kBf16Rows);
   const double product = rows * columns * terms / (kernels.gemm_bf16.speed * multiply_adds_per_nanosecond(kernels)),
                weights = 2 * columns * terms / kWeights;
@@ -47,15 +46,15 @@ inline ImageInput image_input_of(Inputs from) {
   return {.more = from.subspan(4)};
 }
 
-// `conv`: in f32, of which outputs [N,K,...] in the shape `y` are some or all. `others`: see Bf16Conv, which there is
-// where the kernels have tiles.
+// `conv`: in f32, of which outputs [N,K,...] in the shape `y` are some or all. `others` and `abreast`: see Bf16Conv,
+// which there is where the kernels have tiles.
 inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTable& table,
-                               std::span<const IndirectConv> others = {}) {
+                               std::span<const IndirectConv> others = {}, bool abreast = false) {
   const GemmBf16Kernels& kernels = table.gemm_bf16;
   conv.panels.width = static_cast<Dim>(kernels.columns);
   ConvInBf16 made{.panels = {conv.panels}};
   if (kernels.tiles != nullptr) {
-    const Bf16Conv image(conv, y, kernels, others);
+    const Bf16Conv image(conv, y, kernels, others, abreast);
     made.panels.order = image.window().order;
     made.order = ", " + image.window().name();
     made.scratch_bytes = image.scratch_bytes();
@@ -93,18 +92,26 @@ inline ConvInBf16 conv_in_bf16(IndirectConv conv, const Shape& y, const KernelTa
 inline void add_bf16_conv(std::vector<Step>& steps, const Node& node, const IndirectConv& wide, const Shape& y,
                           const std::function<Panels::Source(const Panels&)>& source, const PlanContext& context) {
   if (!context.bf16 || wide.depthwise || wide.terms() == 0) return;
-  const ConvInBf16 conv = conv_in_bf16(wide, y, context.kernels);
+  const bool abreast = context.kernels.gemm_bf16.tiles != nullptr && pays_abreast(wide, y[y.rank() - 1]);
+  const ConvInBf16 conv = conv_in_bf16(abreast ? two_abreast(wide) : wide, y, context.kernels, {}, abreast);
   const Panels& panels = conv.panels.panels;
-  Step step = steps.front();
-  step.kernel += "_bf16";
-  const FillPanel fill = [panels, from = source(panels), transpose = context.kernels.transpose](
-                             const float* weights, std::size_t, Dim panel, float* to) {
+  IndirectConv one = wide;
+  one.panels.width = panels.width;
+  FillPanel fill = [panels = one.panels, from = source(one.panels), transpose = context.kernels.transpose](
+                       const float* weights, std::size_t, Dim panel, float* to) {
     panels.fill_panel(weights, panel, to, from, transpose);
   };
-  step.inputs[1] = bf16_form({conv.panels}, "conv, " + to_string(panels) + conv.order, fill, context.kernels.gemm_bf16);
+  if (abreast) fill = weights_abreast(one, std::move(fill));
+  Step step = steps.front();
+  step.kernel += "_bf16";
+  step.inputs[1] =
+      bf16_form({conv.panels}, (abreast ? "conv, two abreast, " : "conv, ") + to_string(panels) + conv.order,
+                std::move(fill), context.kernels.gemm_bf16);
   if (node.has(2)) step.inputs[2] = bias_form(panels);
-  for (Cut& cut : step.cuts)
+  for (Cut& cut : step.cuts) {
     if (cut.axis == 1) cut.multiple = panels.groups > 1 ? panels.columns : panels.width;
+    if (cut.axis + 1 == y.rank() && abreast) cut.multiple = 2;
+  }
   step.scratch_bytes = conv.scratch_bytes;
   step.nanoseconds = conv.nanoseconds;
   step.tolerance = bf16_tolerance(wide.terms(), wide.epilogue);

@@ -15,12 +15,12 @@ struct ImageInput {
 class Bf16Conv {
  public:
   // `conv`: in f32, but for panels of as many columns as the kernel's; y: the shape of all outputs. `others` differ
-  // from it in weights and in where outputs lie alone, and their weights follow.
+  // from it in weights and in where outputs lie alone, and their weights follow. `abreast`: see two_abreast.
   Bf16Conv(const IndirectConv& conv, const Shape& y, const GemmBf16Kernels& kernels,
-           std::span<const IndirectConv> others = {})
+           std::span<const IndirectConv> others = {}, bool abreast = false)
       : window_(conv),
         panels_(conv.panels),
-        layout_{.channels = conv.channels},
+        layout_{.channels = conv.channels, .abreast = abreast},
         kernels_(kernels),
         epilogue_(conv.epilogue) {
     panels_.rows = static_cast<Dim>(window_.order.size()) / 2;
@@ -31,6 +31,7 @@ class Bf16Conv {
       layout_.axes.push_back(i < last ? ImageAxis::in_planes(conv.axes[i], outputs)
                                       : ImageAxis::in_rows(conv.axes[i], outputs));
     }
+    if (abreast && y[last + 2] % 2 != 0) layout_.axes.back().alone = conv.axes[last].stride / 2;
     const auto add_part = [&](const IndirectConv& part) {
       Index& firsts = firsts_.emplace_back();
       for (const AxisTaps& axis : part.axes) firsts.push_back(axis.first);
@@ -44,6 +45,10 @@ class Bf16Conv {
 
   Dim parts() const { return static_cast<Dim>(firsts_.size()); }
   const Panels& panels() const { return panels_; }
+  Dim columns() const {  // that tiles make
+    constexpr auto kColumns = static_cast<Dim>(kBf16TileColumns);
+    return (layout_.abreast ? 2 : (panels_.columns + kColumns - 1) / kColumns) * kColumns * panels_.groups * parts();
+  }
   const Bf16Window& window() const { return window_; }
   std::size_t scratch_bytes() const {
     return aligned(kernels_.tiles_scratch_bytes) + aligned(layout_.image_bytes(block_) + layout_.slack()) +
@@ -157,7 +162,7 @@ class Bf16Conv {
       kernel_scratch_ = scratch;
       image_ = scratch + aligned(conv.kernels_.tiles_scratch_bytes);
       pieces_ = reinterpret_cast<std::size_t*>(image_ + aligned(layout_.image_bytes(conv.block_) + layout_.slack()));
-      const Dim rows = layout_.most_tiles(conv.block_) * kRows;
+      const Dim rows = layout_.most_tiles(conv.block_) * layout_.rows_of_c();
       c_ = reinterpret_cast<std::byte**>(pieces_ + conv.window_.pieces.size());
       inits_ = const_cast<const std::byte**>(c_) + rows;
       a_ = inits_ + rows;
@@ -323,7 +328,8 @@ class Bf16Conv {
     Dim find_tiles(Dim sample, const Box& block, const Box& mine, std::size_t part) {
       const ImageAxis& along = layout_.axes[last()];
       const Dim pitch = line_places_ / along.stride, n = mine[last()].extent();
-      const Dim tile_step = direct_ ? x_step_ : along.stride * place_bytes_;
+      const Dim whole = box_[last() + 2].end / 2 - mine[last()].begin;  // that have another abreast of them
+      const Dim tile_step = direct_ ? x_step_ : along.stride * place_bytes_, rows_of_c = layout_.rows_of_c();
       Box lines = mine;
       lines[last()].end = lines[last()].begin + 1;
       Dim tiles = 0;
@@ -359,20 +365,24 @@ class Bf16Conv {
           if (const std::byte* next = a + i * tile_step; covered == nullptr || next >= covered) {
             if (direct_ && x_end_ - next < kRows * tile_step) {
               next = x_end_ - kRows * tile_step;
-              std::fill_n(c_ + tiles * kRows, kRows, nullptr);
+              std::fill_n(c_ + tiles * rows_of_c, rows_of_c, nullptr);
             }
             a_[tiles++] = next;
             covered = next + kRows * tile_step;
           }
           const Dim left = (covered - a) / tile_step;
-          Dim row = tiles * kRows - (left - i);
+          const Dim tile = (tiles - 1) * rows_of_c;
+          Dim row = tile + kRows - (left - i);
           for (const Dim end = std::min(n, left); i < end; ++i, ++row, c += step) {
             c_[row] = c;
+            if (layout_.abreast) c_[row + kRows] = i < whole ? c + step / 2 : nullptr;
             if (init == nullptr) continue;
             inits_[row] = init;
+            if (layout_.abreast) inits_[row + kRows] = init + init_step / 2;
             init += init_step;
           }
-          std::fill(c_ + row, c_ + tiles * kRows, nullptr);  // but for those of the next line
+          for (Dim half = 0; half < rows_of_c; half += kRows)  // but for those of the next line
+            std::fill(c_ + row + half, c_ + tile + kRows + half, nullptr);
         }
       });
       return tiles;
@@ -394,6 +404,7 @@ class Bf16Conv {
                      .c_offset = 0,
                      .init_bf16 = init_ != nullptr && init_->dtype() == DType::bf16,
                      .c_bf16 = y_.dtype() == DType::bf16,
+                     .abreast = layout_.abreast,
                      .epilogue = conv_.epilogue_,
                      .scratch = kernel_scratch_};
       for (Dim k = outputs_.begin; k < outputs_.end;) {

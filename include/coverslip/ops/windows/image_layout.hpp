@@ -1,4 +1,4 @@
-// Where what a convolution in bf16 reads lies in an image: planes of lines of places, a place for all channels of an input.
+// Where what a convolution in bf16 reads lies in an image: planes of lines of places, one for all channels of an input.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -15,6 +15,7 @@ struct ImageAxis {
   Dim outputs = 0, every = 1, stride = 1;
   std::vector<Dim> residues{}, planes{}, places{};
   Dim low = 0, span = 0;  // of the places
+  Dim alone = 0;          // inputs that the last output lacks, as none is abreast of it
 
   Dim extent(Dim n) const { return (n - 1) * stride + span + 1; }  // places of a plane, for n outputs
 
@@ -49,7 +50,7 @@ struct ImageAxis {
   Range needed(const Range& j) const {
     const auto [least, most] = std::ranges::minmax(taps.at);
     return {std::max<Dim>(j.begin * taps.stride + least, 0),
-            std::min((j.end - 1) * taps.stride + most + 1, taps.inputs)};
+            std::min((j.end - 1) * taps.stride + most + 1 - (j.end == outputs ? alone : 0), taps.inputs)};
   }
 };
 
@@ -61,6 +62,7 @@ struct ImageLayout {
   static constexpr Dim kRows = static_cast<Dim>(kBf16Rows);
   std::vector<ImageAxis> axes{};
   Dim channels = 0;
+  bool abreast = false;  // see two_abreast
 
   // In outputs: from a line of places to the next.
   Dim pitch(Dim n) const { return (axes.back().extent(n) + axes.back().stride - 1) / axes.back().stride; }
@@ -82,9 +84,10 @@ struct ImageLayout {
   std::size_t slack() const {
     return static_cast<std::size_t>(kRows * axes.back().stride * channels * 2) + 2 * kBf16Terms;
   }
+  Dim rows_of_c() const { return abreast ? 2 * kRows : kRows; }  // of a tile
   Dim most_tiles(const ImageBlock& block) const { return lines(block) * pitch(block.back()) / kRows + 1; }
   std::size_t pointers(const ImageBlock& block) const {
-    return static_cast<std::size_t>(most_tiles(block) * (1 + 2 * kRows));
+    return static_cast<std::size_t>(most_tiles(block) * (1 + 2 * rows_of_c()));
   }
 };
 
