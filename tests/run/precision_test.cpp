@@ -60,6 +60,23 @@ Graph network_of_large_maps() {
   return g;
 }
 
+// Few channels and many places, as in a MeshNet.
+Graph network_of_five_channels() {
+  Graph g;
+  ValueId v = g.input({DType::f32, {1, 1, 128, 128, 128}});
+  Dim channels = 1;
+  for (const Dim dilation : {1, 2, 4, 2, 1, 0}) {  // 0: the last one, of one tap
+    const Dim next = dilation > 0 ? 5 : 3, taps = dilation > 0 ? 3 : 1;
+    const ValueId w = g.constant(weights({next, channels, taps, taps, taps}));
+    v = g.append(
+        "Conv", "conv" + std::to_string(dilation), {v, w},
+        {{"pads", std::vector<Dim>(6, dilation)}, {"dilations", std::vector<Dim>(3, std::max<Dim>(dilation, 1))}});
+    channels = next;
+  }
+  g.outputs = {v};
+  return g;
+}
+
 Tensor waves(const TensorType& type = kMap) {
   Tensor t = ramp(type);
   for (float& x : t.values<float>()) x = std::sin(x);
@@ -134,6 +151,17 @@ TEST_CASE("values beyond the caches stay bfloat16 between steps, with the same b
       CHECK(!tiles);
       CHECK(error.message().starts_with("this needs at least " + std::to_string(session.memory().peak()) + " bytes"));
     }
+  }
+}
+
+TEST_CASE("asking for bfloat16 changes nothing where it would bring little") {
+  const Model model(network_of_five_channels());
+  for (const KernelTable* kernels : supported_kernels()) {
+    if (!has_bf16(*kernels)) continue;
+    CAPTURE(kernels->name);
+    const auto target = static_cast<Target>(std::ranges::find(kTargetNames, kernels->name) - std::begin(kTargetNames));
+    CHECK(Session(model, {.precision = Precision::Bfloat16, .target = target}).describe().find("bf16") ==
+          std::string::npos);
   }
 }
 

@@ -1,5 +1,8 @@
 // Second stage of planning: which candidate does each node, weighed over the whole graph with the reorders in between.
 #pragma once
+#include <limits>
+#include <utility>
+
 #include "coverslip/plan/typing.hpp"
 
 namespace coverslip {
@@ -7,8 +10,9 @@ inline namespace v0 {
 
 // Least predicted time of all steps, reorders and conversions together, by coordinate descent from some starts: each
 // node's fastest candidate, all channels-last, all planar; where values may be narrow, also each of these with narrow
-// ones. Sees neither threads nor slabs: they must change no bit. Deterministic; of equals the first. Packing costs
-// nothing, it happens once. What is not chosen is let go, so that packed weights find its memory.
+// ones, and all in f32, of which those stretches are taken that are cheaper or little dearer. Sees neither threads nor
+// slabs: they must change no bit. Deterministic; of equals the first. Packing costs nothing, it happens once. What is
+// not chosen is let go, so that packed weights find its memory.
 class Choice {
  public:
   Choice(const Plan& plan, std::vector<OpenNode>& nodes) : plan_(plan), nodes_(nodes), uses_(plan.values.size()) {
@@ -18,10 +22,10 @@ class Choice {
         if (nodes[n].node.has(i)) uses_[nodes[n].node.inputs[i]].push_back({n, i});
       for (std::size_t i = 0; i < nodes[n].node.outputs.size(); ++i) makers_[nodes[n].node.outputs[i]] = {n, i};
     }
-    for (const bool narrow : {false, true}) {
-      if (narrow && !can_be_narrow()) break;
-      for (const std::optional<Layout> preferred : {std::optional<Layout>(), {Layout::ChannelsLast}, {Layout::Planar}})
-        descend_from(preferred, narrow);
+    descend_from_all(Values::Any);
+    if (can_be_narrow()) {
+      descend_from_all(Values::Narrow);
+      take_stretches(best_in_f32());
     }
     for (std::size_t n = 0; n < nodes.size(); ++n) {
       std::vector<Step> chosen;
@@ -37,6 +41,9 @@ class Choice {
     std::size_t node, index;
   };
 
+  static constexpr double kNone = std::numeric_limits<double>::infinity();
+  enum class Values : std::uint8_t { Any, Narrow, Wide };  // of what a descent begins with; wide: all of it, in f32
+
   static double own(const Step& step) {  // a view usually costs nothing
     constexpr double kViewShare = 0.1;
     return step.nanoseconds * (step.same_bytes || step.window || !step.parts.empty() ? kViewShare : 1.0);
@@ -48,12 +55,42 @@ class Choice {
     });
   }
 
-  void descend_from(std::optional<Layout> preferred, bool narrow) {
-    start(preferred, narrow);
-    descend();
-    if (const double ns = total(); best_.empty() || ns < best_ns_) {
+  void descend_from_all(Values values) {
+    for (const std::optional<Layout> preferred : {std::optional<Layout>(), {Layout::ChannelsLast}, {Layout::Planar}}) {
+      start(preferred, values);
+      descend(values);
+      keep_if_below(best_ns_);
+    }
+  }
+
+  void keep_if_below(double most) {
+    if (const double ns = total(); ns < most) {
       best_ = chosen_;
       best_ns_ = ns;
+    }
+  }
+
+  // Leaves the best one as it is.
+  std::vector<std::size_t> best_in_f32() {
+    const std::vector<std::size_t> before = best_;
+    const double before_ns = std::exchange(best_ns_, kNone);
+    descend_from_all(Values::Wide);
+    best_ns_ = before_ns;
+    return std::exchange(best_, before);
+  }
+
+  // Nodes behind each other as they are in f32, where bf16 does not bring more than predictions may be wrong by. One at
+  // a time would not do: each alone would need conversions.
+  void take_stretches(const std::vector<std::size_t>& wide) {
+    constexpr double kSure = 0.2;  // of the stretch
+    for (std::size_t begin = 0, end = 0; begin < nodes_.size(); begin = end + 1) {
+      chosen_ = best_;
+      double ns = 0;
+      for (end = begin; end < nodes_.size() && best_[end] != wide[end]; ++end) {
+        chosen_[end] = wide[end];
+        ns += own(now(end));
+      }
+      if (end > begin) keep_if_below(best_ns_ + kSure * ns);
     }
   }
 
@@ -62,33 +99,38 @@ class Choice {
     return step.narrow && std::ranges::any_of(step.inputs, [](const Form& form) { return form.narrow; });
   }
 
-  void start(std::optional<Layout> preferred, bool narrow) {
+  static bool may_take(const Step& step, Values values) {
+    return values != Values::Wide || (!has_narrow(step) && step.kernel.find("_bf16") == std::string::npos);
+  }
+
+  void start(std::optional<Layout> preferred, Values values) {
     chosen_.assign(nodes_.size(), 0);
     for (std::size_t n = 0; n < nodes_.size(); ++n) {
       const auto cost = [&](const Step& step) {
         constexpr double kFar = 1e18;
         return own(step) + (preferred && step.outputs[0] != *preferred ? kFar : 0) +
-               (narrow && !is_narrow(step) ? kFar : 0);
+               (values == Values::Narrow && !is_narrow(step) ? kFar : 0) + (may_take(step, values) ? 0 : 2 * kFar);
       };
       const auto& candidates = nodes_[n].candidates;
       chosen_[n] = static_cast<std::size_t>(std::ranges::min_element(candidates, {}, cost) - candidates.begin());
     }
   }
 
-  void descend() {
+  void descend(Values values) {
     constexpr int kMostSweeps = 16;
     for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
       bool changed = false;
-      for (std::size_t n = 0; n < nodes_.size(); ++n) changed |= improve(n);
+      for (std::size_t n = 0; n < nodes_.size(); ++n) changed |= improve(n, values);
       if (!changed) return;
     }
   }
 
-  bool improve(std::size_t n) {
+  bool improve(std::size_t n, Values values) {
     const std::size_t before = chosen_[n];
     std::size_t best = before;
     double best_ns = around(n);
     for (std::size_t c = 0; c < nodes_[n].candidates.size(); ++c) {
+      if (!may_take(nodes_[n].candidates[c], values)) continue;
       chosen_[n] = c;
       if (const double ns = around(n); ns < best_ns) {
         best = c;
@@ -150,7 +192,7 @@ class Choice {
   std::vector<std::vector<Port>> uses_;  // of each value
   std::vector<Port> makers_;
   std::vector<std::size_t> chosen_, best_;
-  double best_ns_ = 0;
+  double best_ns_ = kNone;
 };
 
 }  // namespace v0
