@@ -1,5 +1,6 @@
 // Second stage of planning: which candidate does each node, weighed over the whole graph with the reorders in between.
 #pragma once
+#include <cstdint>
 #include <limits>
 #include <utility>
 
