@@ -40,9 +40,8 @@ class Lowering {
         if (value.constant == nullptr || value.folded) continue;
         if (auto packing = packing_of(value, choice.of(n).inputs.at(i))) all.push_back(*std::move(packing));
       }
-    // The biggest first, so that threads end together, and the memory of those that are widened, or mapped pages,
-    // shrinks while that of the packed ones grows.
-    std::ranges::stable_sort(all, std::greater(), [](const Packing& p) { return p.constant->type().bytes(); });
+    // The biggest first, so that the memory of those that are widened shrinks while that of the packed ones grows.
+    std::ranges::stable_sort(all, std::greater(), bytes_to_widen);
     return all;
   }
 

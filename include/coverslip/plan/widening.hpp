@@ -82,5 +82,9 @@ inline Packing widened_packing(const Tensor& constant, const std::optional<Packi
           of_wide ? of_wide->made : TensorType{DType::f32, constant.shape()}};
 }
 
+inline std::size_t bytes_to_widen(const Packing& packing) {
+  return ops::is_half(packing.constant->dtype()) ? packing.constant->type().bytes() : 0;
+}
+
 }  // namespace v0
 }  // namespace coverslip
