@@ -35,9 +35,8 @@ def keeping_sums(array: Array, half: Array, axes: tuple[int, ...]) -> Array:
     """`half`, `array` rounded to nearest, but for some numbers that go the other way, so that sums along the axes stay.
 
     They stay within half a place of the largest number. What a layer reads is seldom 0 on average, behind a Relu never,
-    so errors that sum to something shift its outputs: the bias that Nagel et al., "Data-Free Quantization Through Weight
-    Equalization and Bias Correction" (arXiv:1906.04721), correct in biases. Numbers near the middle of two of the format
-    go first.
+    so errors that sum to something shift its outputs: Nagel et al., "Data-Free Quantization Through Weight Equalization
+    and Bias Correction" (arXiv:1906.04721), correct that in biases. Numbers near the middle of two go first.
     """
     last = tuple(range(-len(axes), 0))
     wide, moved = np.moveaxis(array, axes, last), np.moveaxis(half, axes, last).copy()
