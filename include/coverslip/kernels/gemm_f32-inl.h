@@ -155,22 +155,24 @@ inline TileEnd TileEndOf(const Epilogue& epilogue) {
   return end;
 }
 
-// All rows for one panel and one block of K, in tiles of nearly the same size.
+// All rows for one panel and one block of K, in tiles of nearly the same size. Changes `args`: small products are called
+// so often that a copy of them shows, and so does the division of 64 bits.
 template <class Product>
-void RunPanel(TileArgs args, size_t rows, const TileEnd& end) {
-  const size_t vectors = (args.columns + kTileLanes - 1) / kTileLanes, most = TileRowsOf(vectors);
-  const size_t tiles = (rows + most - 1) / most;
+HWY_INLINE void RunPanel(TileArgs& args, uint32_t rows, const TileEnd& end) {
+  const size_t vectors = (args.columns + kTileLanes - 1) / kTileLanes;
+  const auto most = static_cast<uint32_t>(TileRowsOf(vectors));
+  const uint32_t tiles = (rows + most - 1) / most, each_least = rows / tiles, more = rows % tiles;
   args.least = end.least;
   args.most = end.most;
   // The panel or block that follows is read in equal shares beside the tiles of this one.
   const size_t floats = args.taps * args.channels * kTileColumns;
   args.next = args.b + (tiles == 1 ? kAhead : floats);
-  args.next_step = (kTileColumns + tiles - 1) / tiles;
-  args.next_tile = floats / tiles;
+  args.next_step = (static_cast<uint32_t>(kTileColumns) + tiles - 1) / tiles;
+  args.next_tile = static_cast<uint32_t>(floats) / tiles;  // of at most 512 terms
   float* const* c = args.c;
-  for (size_t bigger = 0; bigger < 2; ++bigger) {
-    const size_t each = rows / tiles + bigger;
-    args.tiles = bigger != 0 ? rows % tiles : tiles - rows % tiles;
+  for (uint32_t bigger = 0; bigger < 2; ++bigger) {
+    const size_t each = each_least + bigger;
+    args.tiles = bigger != 0 ? more : tiles - more;
     if (args.tiles == 0) continue;
     kTiles<Product>[vectors - 1][each - 1](args);
     const size_t done = args.tiles * each;
@@ -188,29 +190,29 @@ template <class Product>
 void RunColumns(const IndirectF32& gemm, size_t n, size_t columns, const float* b, size_t second, const TileEnd& end) {
   constexpr size_t kDepth = 512;
   const size_t parts = std::max<size_t>((gemm.channels + kDepth - 1) / kDepth, 1);
-  const size_t taps_each = parts == 1 ? kDepth / std::max<size_t>(gemm.channels, 1) : 1;
+  const size_t taps_each = parts == 1 && gemm.taps > 1 ? kDepth / std::max<size_t>(gemm.channels, 1) : 1;
+  const TileEnd none;
+  TileArgs args;
+  args.a_rows = gemm.a_rows;
+  args.second = second;
+  args.c_offset = gemm.c_offset + n;
+  args.columns = columns;
   size_t t = 0;
   do {
     const size_t taps = std::min(taps_each, gemm.taps - t);
     for (size_t part = 0; part < parts; ++part) {
-      const size_t k = part * gemm.channels / parts, channels = (part + 1) * gemm.channels / parts - k;
+      const size_t k = parts == 1 ? 0 : part * gemm.channels / parts;
+      const size_t channels = (parts == 1 ? gemm.channels : (part + 1) * gemm.channels / parts) - k;
       const bool first = t == 0 && part == 0, last = t + taps == gemm.taps && part + 1 == parts;
-      RunPanel<Product>({.a = gemm.a + t * gemm.a_rows,
-                         .a_rows = gemm.a_rows,
-                         .a_offset = gemm.a_offset + k,
-                         .tiles = 0,
-                         .taps = taps,
-                         .channels = channels,
-                         .b = b,
-                         .second = second,
-                         .bias = first && gemm.bias != nullptr ? gemm.bias + n : nullptr,
-                         .from = first ? gemm.init : gemm.c,
-                         .c = gemm.c,
-                         .c_offset = gemm.c_offset + n,
-                         .columns = columns,
-                         .least = 0,
-                         .most = 0},
-                        gemm.rows, last ? end : TileEnd{});
+      args.a = gemm.a + t * gemm.a_rows;
+      args.a_offset = gemm.a_offset + k;
+      args.taps = taps;
+      args.channels = channels;
+      args.b = b;
+      args.bias = first && gemm.bias != nullptr ? gemm.bias + n : nullptr;
+      args.from = first ? gemm.init : gemm.c;
+      args.c = gemm.c;
+      RunPanel<Product>(args, static_cast<uint32_t>(gemm.rows), last ? end : none);
       b += taps * channels * kTileColumns;
     }
     t += taps;
