@@ -155,8 +155,8 @@ inline TileEnd TileEndOf(const Epilogue& epilogue) {
   return end;
 }
 
-// All rows for one panel and one block of K, in tiles of nearly the same size. Changes `args`: small products are called
-// so often that a copy of them shows, and so does the division of 64 bits.
+// All rows for one panel and one block of K, in tiles of nearly the same size. Changes `args`: small products are
+// called so often that a copy of them shows, and so does the division of 64 bits.
 template <class Product>
 HWY_INLINE void RunPanel(TileArgs& args, uint32_t rows, const TileEnd& end) {
   const size_t vectors = (args.columns + kTileLanes - 1) / kTileLanes;
