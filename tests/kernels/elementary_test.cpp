@@ -95,6 +95,51 @@ TEST_CASE("exp, log, tanh and erf are good to four units in the last place, and 
   }
 }
 
+TEST_CASE("gates are good to 2^-22, with the same bits on every target where they are rounded twice") {
+  constexpr double kRootOfTwo = 1.4142135623730951, kSteep = 0.7978845608028654;
+  struct Gate {
+    const char* name;
+    Epilogue kernel;
+    double (*want)(double);  // what x is multiplied by, and of Sigmoid all
+  };
+  const Gate gates[] = {
+      {"sigmoid", {Activation::Sigmoid}, [](double x) { return 1 / (1 + std::exp(-x)); }},
+      {"swish", {Activation::Swish, 1}, [](double x) { return 1 / (1 + std::exp(-x)); }},
+      {"swish of -1.702 x", {Activation::Swish, -1.702f}, [](double x) { return 1 / (1 + std::exp(1.702f * x)); }},
+      {"gelu", {Activation::Gelu}, [](double x) { return std::erfc(-x / kRootOfTwo) / 2; }},
+      {"gelu by tanh",
+       {Activation::GeluTanh},
+       [](double x) { return 1 / (1 + std::exp(-2 * kSteep * (x + 0.044715 * x * x * x))); }},
+  };
+  std::vector<float> x = floats_of_all_kinds(4093);
+  for (int i = -120000; i <= 120000; ++i) x.push_back(static_cast<float>(i) / 8192);
+  for (const Gate& gate : gates) {
+    INFO(gate.name);
+    const std::vector<float> same = values(*supported_kernels().back(), gate.kernel, x);
+    for (const KernelTable* kernels : supported_kernels()) {
+      INFO(std::string(kernels->name));
+      const std::vector<float> twice = values(*kernels, gate.kernel, x);
+      std::vector<float> best(x.size());
+      kernels->unary.activate_sums(x.data(), best.data(), {.count = 1, .n = x.size()}, gate.kernel);
+      std::size_t differ = 0;
+      double worst = 0;
+      float worst_x = 0;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        differ += std::bit_cast<std::uint32_t>(same[i]) != std::bit_cast<std::uint32_t>(twice[i]) &&
+                  !(std::isnan(same[i]) && std::isnan(twice[i]));
+        if (std::isnan(x[i])) REQUIRE((std::isnan(best[i]) && std::isnan(twice[i])));
+        const double by = gate.kernel.activation == Activation::Sigmoid ? 1 : double{x[i]};
+        if (!std::isfinite(by) || std::abs(by) < 0x1p-100) continue;
+        for (const float y : {best[i], twice[i]})
+          if (const double error = std::abs(y / by - gate.want(x[i])); !(error <= worst)) worst = error, worst_x = x[i];
+      }
+      CAPTURE(worst_x);
+      CHECK(worst <= 0x1p-22);
+      CHECK(differ == 0);
+    }
+  }
+}
+
 TEST_CASE("powers are good to one unit in the last place, and have the same bits on every target") {
   std::mt19937 random(1);
   std::vector<float> x, y;

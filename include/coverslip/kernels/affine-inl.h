@@ -78,7 +78,7 @@ inline void AffineByPieces(const float* x, float* y, const Rows& rows, const Aff
         AffineByRow(x + i, y + i, piece, here, {});
       else
         AffineByColumn(x + i, y + i, piece, here, {});
-      ActivateRows(y + i, 1, 0, piece.n, epilogue);
+      ActivateRows<RoundedTwice>(y + i, 1, 0, piece.n, epilogue);
     }
 }
 

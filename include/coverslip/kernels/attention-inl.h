@@ -1,4 +1,4 @@
-// Code of the running softmax, once per target; no MulAdd, so that all targets give the same bits.
+// Code of the running softmax, once per target.
 #if defined(COVERSLIP_KERNELS_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COVERSLIP_KERNELS_ATTENTION_INL_H_
 #undef COVERSLIP_KERNELS_ATTENTION_INL_H_
@@ -58,7 +58,7 @@ inline float ScoresOf(float* scores, const float* bias, size_t n, float scale, f
 // not normal, which masks of -100 would make, are slow.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Share(D d, V x) {
-  const V power = PowerOfTwo(d, hn::Mul(x, hn::Set(d, 1.44269504f)));
+  const V power = PowerOfTwo<RoundedAtBest>(d, hn::Mul(x, hn::Set(d, 1.44269504f)));
   return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -64.0f)), power);
 }
 

@@ -190,7 +190,7 @@ inline void AddActivated(const float* a, const float* b, float* y, const BinaryR
     for (size_t i = 0; i < all.rows.n; i += kPiece) {
       one.rows.n = HWY_MIN(kPiece, all.rows.n - i);
       Combine<BinaryOp::Add, float>(a + (all.a_single ? 0 : i), b + (all.b_single ? 0 : i), y + i, one);
-      ActivateRows(y + i, 1, 0, one.rows.n, epilogue);
+      ActivateRows<RoundedTwice>(y + i, 1, 0, one.rows.n, epilogue);
     }
 }
 

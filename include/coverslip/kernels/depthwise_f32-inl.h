@@ -124,7 +124,8 @@ inline DepthwiseEnd DepthwiseEndOf(const DepthwiseF32& conv) {
                    .epilogue = conv.epilogue};
   if (activation == Activation::Clip) end.least = conv.epilogue.alpha, end.most = conv.epilogue.beta;
   if (end.bounded || activation == Activation::None) return end;
-  end.activate = conv.x_bf16 || conv.y_bf16 ? RoughRowsFunctionOf(activation) : RowsFunctionOf(activation);
+  end.activate =
+      conv.x_bf16 || conv.y_bf16 ? RoughRowsFunctionOf(activation) : RowsFunctionOf<RoundedAtBest>(activation);
   return end;
 }
 

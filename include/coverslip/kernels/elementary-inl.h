@@ -18,7 +18,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // atanh(s) / s - 1 of z = s^2, which is at most 1/9.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V AtanhRest(D d, V z) {
-  return hn::Mul(z, Polynomial(d, z, 0.140122324f, 0.139995694f, 0.200108498f, 0.333332062f));
+  return hn::Mul(z, Polynomial<RoundedTwice>(d, z, 0.140122324f, 0.139995694f, 0.200108498f, 0.333332062f));
 }
 
 // ln(1 + z) of z between 0 and 1, as 2 atanh(z / (2 + z)).
@@ -64,10 +64,12 @@ HWY_INLINE V Tanh(D d, V x) {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Erf(D d, V x) {
   const V one = hn::Set(d, 1.0f), a = AtMost(hn::Set(d, 4.0f), hn::Abs(x)), t = hn::Mul(x, x);
-  const V inner = hn::Add(x, hn::Mul(x, Polynomial(d, t, 7.85385491e-05f, -0.000801019138f, 0.00518832728f,
-                                                   -0.026853811f, 0.112835854f, -0.37612626f, 0.128379167f)));
-  const V outer = hn::Sub(one, Exp(d, Polynomial(d, a, 0.000186380086f, -0.00294766692f, 0.0218380969f, -0.103106819f,
-                                                 -0.638144732f, -1.12708926f, -0.000341512583f)));
+  const V inner =
+      hn::Add(x, hn::Mul(x, Polynomial<RoundedTwice>(d, t, 7.85385491e-05f, -0.000801019138f, 0.00518832728f,
+                                                     -0.026853811f, 0.112835854f, -0.37612626f, 0.128379167f)));
+  const V outer =
+      hn::Sub(one, Exp(d, Polynomial<RoundedTwice>(d, a, 0.000186380086f, -0.00294766692f, 0.0218380969f, -0.103106819f,
+                                                   -0.638144732f, -1.12708926f, -0.000341512583f)));
   return hn::IfThenElse(hn::Lt(a, one), inner, hn::CopySign(outer, x));
 }
 

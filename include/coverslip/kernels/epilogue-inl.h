@@ -1,5 +1,5 @@
-// The functions of one number, as functions of a vector and of a row, once per target; no MulAdd, so that all targets
-// give the same bits.
+// The functions of one number, as functions of a vector and of a row, once per target; where they are rounded twice, all
+// targets give the same bits.
 #if defined(COVERSLIP_KERNELS_EPILOGUE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COVERSLIP_KERNELS_EPILOGUE_INL_H_
 #undef COVERSLIP_KERNELS_EPILOGUE_INL_H_
@@ -8,6 +8,7 @@
 #endif
 
 #include <array>
+#include <type_traits>
 #include <utility>
 
 #include "coverslip/kernels/elementary-inl.h"
@@ -27,27 +28,27 @@ HWY_INLINE V Mish(D d, V x) {
   return hn::Mul(x, hn::Div(p, hn::Add(p, hn::IfThenElse(negative, two, hn::Add(square, square)))));
 }
 
-// x times the normal distribution, within 2^-23 |x|. Its tail is 2^p(|x|), where it is more than half a unit of 1.
-template <class D, class V = hn::Vec<D>>
+// x times the normal distribution, within 2^-22 |x|: 1/2 + t P(t^2) / Q(t^2), where t is x but for tails, which end at 0
+// and 1. Our own least-maximum fit.
+template <class Rounding, class D, class V = hn::Vec<D>>
 HWY_INLINE V Gelu(D d, V x) {
-  constexpr float kEnd = 5.5f;
-  const V a = hn::Abs(x), u = AtMost(hn::Set(d, kEnd), a);
-  const V tail = PowerOfTwo(d, Polynomial(d, u, -2.83491272e-06f, 3.93776900e-05f, -0.000186180245f, -0.000136936360f,
-                                          0.00706342002f, -0.0524961799f, -0.459208190f, -1.15110517f, -1.0f));
-  const V below = hn::IfThenElseZero(hn::Lt(a, hn::Set(d, kEnd)), tail);
-  return hn::Mul(x, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), below, hn::Sub(hn::Set(d, 1.0f), below)));
+  constexpr float kEnd = 5.3325f;
+  const V t = AtMost(hn::Set(d, kEnd), AtLeast(hn::Set(d, -kEnd), x)), u = hn::Mul(t, t);
+  const V p = Polynomial<Rounding>(d, u, 2.3517579e-08f, 6.36298955e-06f, 0.000163483928f, 0.00464600231f,
+                                   0.0332814679f, 0.398942232f);
+  const V q =
+      Polynomial<Rounding>(d, u, 1.22059805e-06f, 7.21752222e-05f, 0.0018542608f, 0.0283285659f, 0.25009039f, 1.0f);
+  return hn::Mul(x, hn::Add(hn::Set(d, 0.5f), hn::Div(hn::Mul(t, p), q)));
 }
 
-// x (1 + t) / 2
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V HalfOf(D d, V x, V t) {
-  return hn::Mul(hn::Mul(hn::Set(d, 0.5f), x), hn::Add(hn::Set(d, 1.0f), t));
-}
-
-template <class D, class V = hn::Vec<D>>
+// (1 + tanh z) / 2 is 1 / (1 + e^(-2 z)).
+template <class Rounding, class D, class V = hn::Vec<D>>
 HWY_INLINE V GeluTanh(D d, V x) {
-  const V cube = hn::Mul(hn::Mul(x, x), hn::Mul(x, hn::Set(d, 0.044715f)));
-  return HalfOf(d, x, Tanh(d, hn::Mul(hn::Add(x, cube), hn::Set(d, 0.797884561f))));
+  constexpr float kLog2E = 1.44269504f, kTwice = 2 * 0.797884561f * kLog2E;
+  const V slope = Rounding::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f * kTwice), hn::Set(d, kTwice));
+  V under[] = {hn::Mul(x, slope)};
+  OnePlusPowerOfMinus<Rounding>(d, under);
+  return hn::Div(x, under[0]);
 }
 
 template <class V>
@@ -62,18 +63,18 @@ HWY_INLINE V Sign(D d, V x) {  // NaN of NaN, and 0 of 0
 }
 
 // Sigmoid and Swish of vectors side by side: 1 and x, over 1 + e^(-alpha x).
-template <Activation kA, class D, size_t kN, class V = hn::Vec<D>>
+template <Activation kA, class Rounding, class D, size_t kN, class V = hn::Vec<D>>
 HWY_INLINE void Gate(D d, V (&x)[kN], float alpha) {
   V under[kN];
   const V scale = hn::Set(d, kA == Activation::Swish ? 1.44269504f * alpha : 1.44269504f);
 #pragma GCC unroll 4
   for (size_t i = 0; i < kN; ++i) under[i] = hn::Mul(x[i], scale);
-  OnePlusPowerOfMinus(d, under);
+  OnePlusPowerOfMinus<Rounding>(d, under);
 #pragma GCC unroll 4
   for (size_t i = 0; i < kN; ++i) x[i] = hn::Div(kA == Activation::Swish ? x[i] : hn::Set(d, 1.0f), under[i]);
 }
 
-template <Activation kA, class D, class V = hn::Vec<D>>
+template <Activation kA, class Rounding = RoundedTwice, class D, class V = hn::Vec<D>>
 HWY_INLINE V Apply(D d, V x, const Epilogue& epilogue) {
   using enum Activation;
   const V zero = hn::Zero(d), one = hn::Set(d, 1.0f);
@@ -86,7 +87,7 @@ HWY_INLINE V Apply(D d, V x, const Epilogue& epilogue) {
   if constexpr (kA == Clip) return AtMost(beta, AtLeast(alpha, x));
   if constexpr (kA == Sigmoid || kA == Swish) {
     V y[] = {x};
-    Gate<kA>(d, y, epilogue.alpha);
+    Gate<kA, Rounding>(d, y, epilogue.alpha);
     return y[0];
   }
   if constexpr (kA == HardSigmoid) return AtMost(one, AtLeast(zero, hn::Add(hn::Mul(x, alpha), beta)));
@@ -101,8 +102,8 @@ HWY_INLINE V Apply(D d, V x, const Epilogue& epilogue) {
     return hn::Add(AtLeast(zero, x), LogOnePlus(d, HWY_NAMESPACE::Exp(d, hn::Neg(hn::Abs(x)))));
   if constexpr (kA == Softsign) return hn::Div(x, hn::Add(one, hn::Abs(x)));
   if constexpr (kA == Activation::Mish) return HWY_NAMESPACE::Mish(d, x);
-  if constexpr (kA == Activation::Gelu) return HWY_NAMESPACE::Gelu(d, x);
-  if constexpr (kA == Activation::GeluTanh) return HWY_NAMESPACE::GeluTanh(d, x);
+  if constexpr (kA == Activation::Gelu) return HWY_NAMESPACE::Gelu<Rounding>(d, x);
+  if constexpr (kA == Activation::GeluTanh) return HWY_NAMESPACE::GeluTanh<Rounding>(d, x);
   if constexpr (kA == Activation::Shrink) return HWY_NAMESPACE::Shrink(x, alpha, beta);
   if constexpr (kA == Abs) return hn::Abs(x);
   if constexpr (kA == Neg) return hn::Neg(x);
@@ -134,18 +135,18 @@ HWY_INLINE V Activate(D d, V x, const Epilogue& epilogue) {
 // y = f(x) of rows; x and y may be the same array.
 using RowsFunction = void (*)(const float* x, float* y, const Rows& rows, const Epilogue& epilogue);
 
-template <Activation kA, size_t kN, class D>
+template <Activation kA, class Rounding, size_t kN, class D>
 HWY_INLINE void GateVectors(D d, const float* x, float* y, float alpha) {
   hn::Vec<D> v[kN];
 #pragma GCC unroll 4
   for (size_t i = 0; i < kN; ++i) v[i] = hn::LoadU(d, x + i * hn::Lanes(d));
-  Gate<kA>(d, v, alpha);
+  Gate<kA, Rounding>(d, v, alpha);
 #pragma GCC unroll 4
   for (size_t i = 0; i < kN; ++i) hn::StoreU(v[i], d, y + i * hn::Lanes(d));
 }
 
 // Whole vectors and the tail share one copy of the function.
-template <Activation kA>
+template <Activation kA, class Rounding>
 HWY_ATTR void ApplyRows(const float* x, float* y, const Rows& all, const Epilogue& given) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
@@ -154,16 +155,16 @@ HWY_ATTR void ApplyRows(const float* x, float* y, const Rows& all, const Epilogu
   for (size_t row = 0; row < rows.count; ++row, x += rows.x_step, y += rows.y_step) {
     size_t i = 0;
     if constexpr (kA == Activation::Sigmoid || kA == Activation::Swish) {
-      for (; i + 4 * lanes <= rows.n; i += 4 * lanes) GateVectors<kA, 4>(d, x + i, y + i, epilogue.alpha);
+      for (; i + 4 * lanes <= rows.n; i += 4 * lanes) GateVectors<kA, Rounding, 4>(d, x + i, y + i, epilogue.alpha);
       const size_t vectors = (rows.n - i) / lanes;
-      if (vectors == 3) GateVectors<kA, 3>(d, x + i, y + i, epilogue.alpha);
-      if (vectors == 2) GateVectors<kA, 2>(d, x + i, y + i, epilogue.alpha);
+      if (vectors == 3) GateVectors<kA, Rounding, 3>(d, x + i, y + i, epilogue.alpha);
+      if (vectors == 2) GateVectors<kA, Rounding, 2>(d, x + i, y + i, epilogue.alpha);
       if (vectors > 1) i += vectors * lanes;
     }
     for (; i < rows.n; i += lanes) {
       const size_t left = rows.n - i;
       const auto v =
-          Apply<kA>(d, HWY_LIKELY(left >= lanes) ? hn::LoadU(d, x + i) : hn::LoadN(d, x + i, left), epilogue);
+          Apply<kA, Rounding>(d, HWY_LIKELY(left >= lanes) ? hn::LoadU(d, x + i) : hn::LoadN(d, x + i, left), epilogue);
       if (HWY_LIKELY(left >= lanes))
         hn::StoreU(v, d, y + i);
       else
@@ -172,28 +173,41 @@ HWY_ATTR void ApplyRows(const float* x, float* y, const Rows& all, const Epilogu
   }
 }
 
-template <size_t... kIndex>
+// Those that are worth a copy for each way to round.
+template <Activation kA, class Rounding>
+using RoundingOf = std::conditional_t<kA == Activation::Sigmoid || kA == Activation::Swish || kA == Activation::Gelu,
+                                      Rounding, RoundedTwice>;
+
+template <class Rounding, size_t... kIndex>
 constexpr std::array<RowsFunction, sizeof...(kIndex)> AllRowsFunctions(std::index_sequence<kIndex...>) {
-  return {ApplyRows<static_cast<Activation>(kIndex)>...};
+  return {ApplyRows<static_cast<Activation>(kIndex), RoundingOf<static_cast<Activation>(kIndex), Rounding>>...};
 }
 
+template <class Rounding>
 inline RowsFunction RowsFunctionOf(Activation activation) {
-  static constexpr auto kFunctions = AllRowsFunctions(std::make_index_sequence<kActivationCount>());
+  static constexpr auto kFunctions = AllRowsFunctions<Rounding>(std::make_index_sequence<kActivationCount>());
   return kFunctions[static_cast<size_t>(activation)];
 }
 
 // The activation of values that are still in the cache: rows of n.
+template <class Rounding>
 inline void ActivateRows(float* y, size_t rows, ptrdiff_t step, size_t n, const Epilogue& epilogue) {
-  RowsFunctionOf(epilogue.activation)(y, y, {.count = rows, .n = n, .x_step = step, .y_step = step}, epilogue);
+  const Rows all{.count = rows, .n = n, .x_step = step, .y_step = step};
+  RowsFunctionOf<Rounding>(epilogue.activation)(y, y, all, epilogue);
+}
+
+// That of sums of products, as the target rounds best.
+inline void ActivateSums(float* y, size_t rows, ptrdiff_t step, size_t n, const Epilogue& epilogue) {
+  ActivateRows<RoundedAtBest>(y, rows, step, n, epilogue);
 }
 
 // The same of rows at y[i] + offset, which mostly follow each other evenly.
-inline void ActivateRows(float* const* y, size_t rows, size_t offset, size_t n, const Epilogue& epilogue) {
+inline void ActivateSums(float* const* y, size_t rows, size_t offset, size_t n, const Epilogue& epilogue) {
   for (size_t i = 0; i < rows;) {
     const ptrdiff_t step = i + 1 < rows ? y[i + 1] - y[i] : 0;
     size_t end = i + 1;
     while (end < rows && y[end] - y[end - 1] == step) ++end;
-    ActivateRows(y[i] + offset, end - i, step, n, epilogue);
+    ActivateSums(y[i] + offset, end - i, step, n, epilogue);
     i = end;
   }
 }

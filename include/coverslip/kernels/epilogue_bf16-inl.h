@@ -76,7 +76,7 @@ inline RowsFunction RoughRowsFunctionOf(Activation activation) {
     case Activation::Swish: return RoughRows<Activation::Swish>;
     case Activation::Gelu: return RoughRows<Activation::Gelu>;
     case Activation::GeluTanh: return RoughRows<Activation::GeluTanh>;
-    default: return RowsFunctionOf(activation);
+    default: return RowsFunctionOf<RoundedAtBest>(activation);
   }
 }
 

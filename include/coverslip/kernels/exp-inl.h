@@ -32,6 +32,29 @@ HWY_INLINE V AtMost(V bound, V x) {
 #endif
 }
 
+// How a b + c is rounded: twice, which gives the same bits on every target, or as the target does it best, for functions
+// of sums of products, whose bits are the target's own anyway.
+struct RoundedTwice {
+  template <class V>
+  static HWY_INLINE V MulAdd(V a, V b, V c) {
+    return hn::Add(hn::Mul(a, b), c);
+  }
+};
+struct RoundedAtBest {
+  template <class V>
+  static HWY_INLINE V MulAdd(V a, V b, V c) {
+    return hn::MulAdd(a, b, c);
+  }
+};
+
+// Coefficients from the highest power down; a pack, as compilers leave a loop over a list of them as it is.
+template <class Rounding, class D, class V = hn::Vec<D>, class... Rest>
+HWY_INLINE V Polynomial(D d, V x, float first, Rest... rest) {
+  V sum = hn::Set(d, first);
+  ((sum = Rounding::MulAdd(sum, x, hn::Set(d, rest))), ...);
+  return sum;
+}
+
 // x = whole ln 2 + rest in two parts of ln 2 (Cody and Waite, Software Manual for the Elementary Functions, 1980), for
 // an x between -104 and 89. `biased` has whole + 127 in its last bits: what is added has no bits left for a fraction.
 template <class V>
@@ -74,34 +97,32 @@ HWY_INLINE V Exp(D d, V x) {
 // 1 + 2^-x of each, within 4 units in the last place; infinity of an x below -127.5, NaN of NaN. The lowest bits of
 // what x is subtracted from are the exponent of the power that lies nearest; the rest is our own least-maximum fit.
 // Vectors go step by step side by side, as each step waits for the one before.
-template <class D, size_t kN, class V = hn::Vec<D>>
+template <class Rounding, class D, size_t kN, class V = hn::Vec<D>>
 HWY_INLINE void OnePlusPowerOfMinus(D d, V (&x)[kN]) {
   const hn::RebindToSigned<D> di;
   const V one = hn::Set(d, 1.0f), least = hn::Set(d, -128.0f), most = hn::Set(d, 125.0f),
           shift = hn::Set(d, 0x1.8p23f + 127);
-  const auto c = [&](float coefficient) HWY_ATTR { return hn::Set(d, coefficient); };
-  V biased[kN], square[kN], low[kN], middle[kN], high[kN];
+  V biased[kN], power[kN];
 #pragma GCC unroll 4
   for (size_t i = 0; i < kN; ++i) x[i] = AtMost(most, AtLeast(least, x[i]));
 #pragma GCC unroll 4
   for (size_t i = 0; i < kN; ++i) biased[i] = hn::Sub(shift, x[i]);
 #pragma GCC unroll 4
   for (size_t i = 0; i < kN; ++i) x[i] = hn::Sub(x[i], hn::Sub(shift, biased[i]));
+  const auto multiply_add = [&](float coefficient) HWY_ATTR {
 #pragma GCC unroll 4
-  for (size_t i = 0; i < kN; ++i) square[i] = hn::Mul(x[i], x[i]);
+    for (size_t i = 0; i < kN; ++i) power[i] = Rounding::MulAdd(power[i], x[i], hn::Set(d, coefficient));
+  };
 #pragma GCC unroll 4
-  for (size_t i = 0; i < kN; ++i) low[i] = hn::Add(hn::Mul(x[i], c(-0.693147004f)), one);
-#pragma GCC unroll 4
-  for (size_t i = 0; i < kN; ++i) middle[i] = hn::Add(hn::Mul(x[i], c(-0.0555073433f)), c(0.240222409f));
-#pragma GCC unroll 4
-  for (size_t i = 0; i < kN; ++i) high[i] = hn::Add(hn::Mul(x[i], c(-0.00132646586f)), c(0.00967156608f));
-#pragma GCC unroll 4
-  for (size_t i = 0; i < kN; ++i) middle[i] = hn::Add(hn::Mul(high[i], square[i]), middle[i]);
-#pragma GCC unroll 4
-  for (size_t i = 0; i < kN; ++i) low[i] = hn::Add(hn::Mul(middle[i], square[i]), low[i]);
+  for (size_t i = 0; i < kN; ++i) power[i] = hn::Set(d, -0.00132646586f);
+  multiply_add(0.00967156608f);
+  multiply_add(-0.0555073433f);
+  multiply_add(0.240222409f);
+  multiply_add(-0.693147004f);
+  multiply_add(1.0f);
 #pragma GCC unroll 4
   for (size_t i = 0; i < kN; ++i)
-    x[i] = hn::Add(hn::Mul(low[i], hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, biased[i])))), one);
+    x[i] = Rounding::MulAdd(power[i], hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, biased[i]))), one);
 }
 
 // e^x - 1 of an x that is not positive, within 2 units in the last place; NaN of NaN. Nothing is promised of others.
@@ -114,24 +135,14 @@ HWY_INLINE V ExpMinus1(D d, V x) {
   return hn::Add(hn::Mul(rest, power), hn::Sub(power, hn::Set(d, 1.0f)));
 }
 
-// Coefficients from the highest power down; a pack, as compilers leave a loop over a list of them as it is.
-template <class D, class V = hn::Vec<D>, class... Rest>
-HWY_INLINE V Polynomial(D d, V x, float first, Rest... rest) {
-  V sum = hn::Set(d, first);
-  ((sum = hn::Add(hn::Mul(sum, x), hn::Set(d, rest))), ...);
-  return sum;
-}
-
 // 2^x of an x between -126 and 127, within 2 units in the last place, 1 of 0, NaN of NaN. Of others nothing is
-// promised.
-// The lowest bits of x + 1.5 2^23 + 127 are the exponent of the power that lies nearest.
-template <class D, class V = hn::Vec<D>>
+// promised. The lowest bits of x + 1.5 2^23 + 127 are the exponent of the power that lies nearest.
+template <class Rounding, class D, class V = hn::Vec<D>>
 HWY_INLINE V PowerOfTwo(D d, V x) {
   const hn::RebindToSigned<D> di;
   const V shift = hn::Set(d, 0x1.8p23f + 127), shifted = hn::Add(x, shift);
-  const V r = hn::Sub(x, hn::Sub(shifted, shift));
-  const V sum =
-      Polynomial(d, r, 0.00015353362f, 0.0013398875f, 0.00961843692f, 0.0555033237f, 0.240226477f, 0.693147182f, 1.0f);
+  const V sum = Polynomial<Rounding>(d, hn::Sub(x, hn::Sub(shifted, shift)), 0.00132646586f, 0.00967156608f,
+                                     0.0555073433f, 0.240222409f, 0.693147004f, 1.0f);
   return hn::Mul(sum, hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
 }
 

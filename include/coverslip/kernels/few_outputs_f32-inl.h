@@ -71,7 +71,7 @@ void FewOutputsOf(const FewOutputsF32& work) {
   if (i < work.elements)
     for (size_t k = 0; k < work.outputs; ++k) FewOutputsTile<false, T>(work, end, i, k, work.elements - i);
   if (end.after.activation == Activation::None) return;
-  ActivateRows(work.y, work.outputs, static_cast<ptrdiff_t>(work.y_stride), work.elements, end.after);
+  ActivateSums(work.y, work.outputs, static_cast<ptrdiff_t>(work.y_stride), work.elements, end.after);
 }
 
 inline void FewOutputs(const FewOutputsF32& work) {

@@ -78,7 +78,7 @@ inline void PlanarToChannelsLast(const PlanarConvF32& conv) {
   const TileEnd end = TileEndOf(conv.epilogue);
   PixelVectors(conv, end, std::make_index_sequence<kTileVectors>());
   if (end.after.activation == Activation::None) return;
-  ActivateRows(conv.y, conv.elements, static_cast<ptrdiff_t>(conv.y_stride), conv.channels, end.after);
+  ActivateSums(conv.y, conv.elements, static_cast<ptrdiff_t>(conv.y_stride), conv.channels, end.after);
 }
 
 // Whole vectors are loaded only where elements that are wanted follow them.

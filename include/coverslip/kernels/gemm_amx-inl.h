@@ -177,7 +177,7 @@ HWY_NOINLINE void AmxRowsOfC(const TilesBf16& work, const AmxDone& block, size_t
       if (init != nullptr) sum = hn::Add(sum, AmxLoadN(reinterpret_cast<const TInit*>(init[m]) + at + v, n));
       if constexpr (kAfter == AmxAfter::Other) {
         hn::Store(sum, d, sums);
-        ActivateRows(sums, 1, 0, n, after);
+        ActivateSums(sums, 1, 0, n, after);
         sum = hn::Load(d, sums);
       }
       AmxStoreN(finish(sum), reinterpret_cast<TC*>(c[m]) + at + v, n);

@@ -182,7 +182,7 @@ HWY_INLINE void RunPanel(TileArgs& args, uint32_t rows, const TileEnd& end) {
     args.next += args.tiles * args.next_tile;
   }
   if (end.after.activation == Activation::None) return;
-  ActivateRows(c, rows, args.c_offset, args.columns, end.after);
+  ActivateSums(c, rows, args.c_offset, args.columns, end.after);
 }
 
 // `b` is the first vector of the panel's piece that has these columns, from n on.

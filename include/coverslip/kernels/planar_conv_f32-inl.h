@@ -119,7 +119,7 @@ inline void PlanarConv(const PlanarConvF32& conv) {
     default: PlanarChannels<kPlanarChannels>(conv, end);
   }
   if (end.after.activation == Activation::None) return;
-  ActivateRows(conv.y, conv.channels, static_cast<ptrdiff_t>(conv.y_stride), conv.elements, end.after);
+  ActivateSums(conv.y, conv.channels, static_cast<ptrdiff_t>(conv.y_stride), conv.elements, end.after);
 }
 
 inline constexpr PlanarConvF32Kernels kPlanarConvF32{.channels = kPlanarChannels, .run = PlanarConv};

@@ -31,10 +31,14 @@ HWY_INLINE bool WithActivation(Activation activation, const F& f) {
 }
 
 inline void Activated(const float* x, float* y, const Rows& rows, const Epilogue& epilogue) {
-  RowsFunctionOf(epilogue.activation)(x, y, rows, epilogue);
+  RowsFunctionOf<RoundedTwice>(epilogue.activation)(x, y, rows, epilogue);
 }
 
-inline constexpr UnaryKernels kUnary{.activate = Activated};
+inline void ActivatedSums(const float* x, float* y, const Rows& rows, const Epilogue& epilogue) {
+  RowsFunctionOf<RoundedAtBest>(epilogue.activation)(x, y, rows, epilogue);
+}
+
+inline constexpr UnaryKernels kUnary{.activate = Activated, .activate_sums = ActivatedSums};
 
 }  // namespace coverslip::inline v0::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -221,7 +221,7 @@ struct WinogradTile {
     if (end.after.activation == Activation::None) return;
     for (size_t i = 0; i < out.outputs[0]; ++i)
       for (size_t j = 0; j < out.outputs[1]; ++j)
-        ActivateRows(out.y + static_cast<ptrdiff_t>(i) * out.strides[0] + static_cast<ptrdiff_t>(j) * out.strides[1],
+        ActivateSums(out.y + static_cast<ptrdiff_t>(i) * out.strides[0] + static_cast<ptrdiff_t>(j) * out.strides[1],
                      out.outputs[2], out.strides[2], out.columns, end.after);
   }
 
