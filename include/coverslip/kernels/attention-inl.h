@@ -110,7 +110,7 @@ inline void AttentionDivide(float* y, size_t n, float by) {
   if (by == 0)
     std::fill_n(y, n, 0.0f);
   else
-    MapScores(y, nullptr, n, [&](auto d, auto x, auto) HWY_ATTR { return hn::Div(x, hn::Set(d, by)); });
+    MapScores(y, nullptr, n, [share = 1 / by](auto d, auto x, auto) HWY_ATTR { return hn::Mul(x, hn::Set(d, share)); });
 }
 
 inline constexpr AttentionKernels kAttention{.update = AttentionUpdate, .divide = AttentionDivide};

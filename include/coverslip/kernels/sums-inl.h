@@ -34,9 +34,11 @@ class SixteenSums {
   template <class F>
   HWY_INLINE void ForEachVector(size_t n, const F& f) {
     const size_t lanes = hn::Lanes(SumTag());
-    for (size_t i = 0; i < n; i += kSums)
-      for (size_t v = 0; v < kVectors && i + v * lanes < n; ++v)
-        sums_[v] = hn::Add(sums_[v], f(i + v * lanes, HWY_MIN(lanes, n - i - v * lanes)));
+    size_t i = 0;
+    for (; i + kSums <= n; i += kSums)
+#pragma GCC unroll 16
+      for (size_t v = 0; v < kVectors; ++v) sums_[v] = hn::Add(sums_[v], f(i + v * lanes, lanes));
+    for (size_t v = 0; i < n; ++v, i += lanes) sums_[v] = hn::Add(sums_[v], f(i, HWY_MIN(lanes, n - i)));
   }
 
   HWY_INLINE float Total() const {
