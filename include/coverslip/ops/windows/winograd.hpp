@@ -102,10 +102,9 @@ class WinogradConv {
     for (Dim block = 0; block < blocks; ++block) {
       const Dim first = all.count * block / blocks;
       const Group group(all.count * (block + 1) / blocks - first, rows);
-      for (Dim i = 0; i < group.tiles; ++i) {
-        const auto [g, row] = group.place(i);
-        forward(from, all.at(first + i), v + g * v_floats() + row * lanes());
-      }
+      const Spot begin = all.at(first);
+      group.for_each([&](Dim g, Dim row, const Spot& spot) { forward(from, spot, v + g * v_floats() + row * lanes()); },
+                     all, begin);
       const auto multiply = [&](Dim panel, Range at, float* made) {
         const Dim k = panel * columns(), width = std::min(columns(), padded() - k);
         const Dim u = by.by_point ? at.begin * padded() + k : k * points() + at.begin * width;
@@ -121,16 +120,18 @@ class WinogradConv {
       };
       const auto write = [&](Dim panel, const float* made) {
         const Dim k = panel * columns(), width = std::min(columns(), padded() - k);
-        for (Dim i = 0; i < group.tiles; ++i) {
-          const auto [g, row] = group.place(i);
-          WinogradBackF32 out{};
+        WinogradBackF32 out{};
+        out.width = static_cast<std::size_t>(width);
+        out.columns = static_cast<std::size_t>(std::min(width, box[1].end - k));
+        out.bias = bias != nullptr ? bias + k : nullptr;
+        out.epilogue = epilogue;
+        out.strides = to.along();
+        if (init != nullptr) out.init_strides = add.along();
+        const auto one = [&](Dim g, Dim row, const Spot& spot) {
           out.m = made + (g * points() * rows + row) * width;
-          out.width = static_cast<std::size_t>(width);
-          out.columns = static_cast<std::size_t>(std::min(width, box[1].end - k));
-          out.bias = bias != nullptr ? bias + k : nullptr;
-          out.epilogue = epilogue;
-          back(to, init != nullptr ? &add : nullptr, all.at(first + i), k, box, out);
-        }
+          back(to, init != nullptr ? &add : nullptr, spot, k, box, out);
+        };
+        group.for_each(one, all, begin);
       };
       const auto place_of = [&](Dim panel) { return m + (by.by_point ? panel - wanted.begin : 0) * each * m_floats(); };
       if (by.by_point)
@@ -172,6 +173,13 @@ class WinogradConv {
       spot[0] += i;
       return spot;
     }
+    void advance(Spot& spot) const {
+      for (std::size_t axis = 3; axis > 0; --axis) {
+        if (++spot[axis] < first[axis] + along[axis - 1]) return;
+        spot[axis] = first[axis];
+      }
+      ++spot[0];
+    }
     Spot first{};
     std::array<Dim, 3> along{};
     Dim count = 0;
@@ -180,10 +188,11 @@ class WinogradConv {
   // Tiles in groups of nearly the same size.
   struct Group {
     Group(Dim n, Dim rows) : tiles(n), groups((n + rows - 1) / rows), each(n / groups), small(groups - n % groups) {}
-    std::pair<Dim, Dim> place(Dim i) const {
-      if (i < small * each) return {i / each, i % each};
-      i -= small * each;
-      return {small + i / (each + 1), i % (each + 1)};
+    // Calls each(group, row, tile) for all tiles from `spot` on.
+    template <class F>
+    void for_each(const F& f, const Tiles& all, Spot spot) const {
+      for (Dim g = 0; g < groups; ++g)
+        for (Dim row = 0, end = each + (g < small ? 0 : 1); row < end; ++row, all.advance(spot)) f(g, row, spot);
     }
     Dim tiles, groups, each, small;
   };
@@ -203,23 +212,23 @@ class WinogradConv {
         origin[axis + 1] = view.origin()[axis - absent + 2];
       }
     }
-    T* at(const Spot& spot, Dim c) const {
-      Dim offset = c - channel;
-      for (std::size_t axis = 0; axis < spot.size(); ++axis) offset += (spot[axis] - origin[axis]) * strides[axis];
-      return first + offset;
-    }
+    T* at(Dim sample, Dim c) const { return first + (c - channel) + (sample - origin[0]) * strides[0]; }
+    Dim offset(std::size_t axis, Dim pixel) const { return (pixel - origin[axis + 1]) * strides[axis + 1]; }
     std::array<std::ptrdiff_t, 3> along() const { return {strides[1], strides[2], strides[3]}; }
     T* first = nullptr;
     Dim channel = 0;
     Spot strides{}, origin{};
   };
 
-  void forward(const Place<const float>& from, Spot spot, float* v) const {
+  // Spots are read number by number and never copied: a copy in vectors would wait until the stores before it, those of
+  // the tile before among them, have reached the cache.
+  void forward(const Place<const float>& from, const Spot& spot, float* v) const {
     WinogradForwardF32 in{};
     in.strides = from.along();
     in.channels = static_cast<std::size_t>(channels);
     in.v = v;
     bool held = true;
+    Dim offset = 0;
     for (std::size_t i = 0; i < 3; ++i) {
       const Axis& axis = axes[i];
       const Dim first = spot[i + 1] * axis.tile - axis.before;
@@ -227,27 +236,25 @@ class WinogradConv {
       const Dim end = std::clamp<Dim>(axis.inputs - first, begin, axis.points);
       in.begin[i] = static_cast<std::size_t>(begin);
       in.end[i] = static_cast<std::size_t>(end);
-      spot[i + 1] = first + begin;
+      offset += from.offset(i, first + begin);
       held = held && begin < end;
     }
-    if (held) in.x = from.at(spot, 0);
+    if (held) in.x = from.at(spot[0], 0) + offset;
     tile.forward(in);
   }
 
-  void back(const Place<float>& to, const Place<const float>* add, Spot spot, Dim k, const Box& box,
+  void back(const Place<float>& to, const Place<const float>* add, const Spot& spot, Dim k, const Box& box,
             WinogradBackF32& out) const {
     const std::size_t absent = 3 - spatial;
+    Dim offset = 0, init_offset = 0;
     for (std::size_t i = 0; i < 3; ++i) {
-      spot[i + 1] *= axes[i].tile;
-      const Dim end = i < absent ? 1 : box[i - absent + 2].end;
-      out.outputs[i] = static_cast<std::size_t>(std::min(axes[i].tile, end - spot[i + 1]));
+      const Dim first = spot[i + 1] * axes[i].tile, end = i < absent ? 1 : box[i - absent + 2].end;
+      out.outputs[i] = static_cast<std::size_t>(std::min(axes[i].tile, end - first));
+      offset += to.offset(i, first);
+      if (add != nullptr) init_offset += add->offset(i, first);
     }
-    out.y = to.at(spot, k);
-    out.strides = to.along();
-    if (add != nullptr) {
-      out.init = add->at(spot, k);
-      out.init_strides = add->along();
-    }
+    out.y = to.at(spot[0], k) + offset;
+    if (add != nullptr) out.init = add->at(spot[0], k) + init_offset;
     tile.back(out);
   }
 };
