@@ -41,7 +41,7 @@ chooses() {
     count 1 0 0
     printf '   %-24s chooses %s\n' "$title" "$target"
   else
-    count 0 1 0
+    count 0 1 0 "$title"
     printf '   %-24s FAILED to choose %s (exit %s):\n' "$title" "$target" "$status"
     cat "$log"
   fi
@@ -118,7 +118,7 @@ other_compiler() {
 zoo() {
   build
   torch=build/zoo/torch/bin/python
-  (phase "installing torch into build/zoo" zoo_python) || { count 0 1 0; return 0; }
+  (phase "installing torch into build/zoo" zoo_python) || { count 0 1 0 "installing torch"; return 0; }
   say "networks exported by torch"
   log=build/test/zoo.log
   status=0
@@ -126,7 +126,7 @@ zoo() {
     >"$log" 2>&1 </dev/null || status=$?
   p=$(number_before passed "$log") f=$(number_before failed "$log") s=$(number_before skipped "$log")
   if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
-  count "$p" "$f" "$s"
+  count "$p" "$f" "$s" "in zoo"
   if [ "$f" -ne 0 ]; then cat "$log"; fi
   printf '   %-24s %s passed, %s failed, %s skipped\n' zoo "$p" "$f" "$s"
 }
