@@ -1,6 +1,7 @@
 // One case of an operator with numbers in it: what its reference says, and what a step makes of it.
 #pragma once
 #include <cmath>
+#include <cstring>
 #include <list>
 
 #include "buffer.hpp"
@@ -137,8 +138,9 @@ class Sample {
       if (!node_.has(i)) {
         fed.views.emplace_back();
       } else if (step.inputs.at(i).pack) {
-        const Tensor& packed = fed.packed.emplace_back(step.inputs[i].pack(inputs_[i]));
-        REQUIRE(step.inputs[i].packed == packed.type());
+        Tensor& packed = fed.packed.emplace_back(step.inputs[i].packed, allocate(step.inputs[i].packed.bytes()));
+        std::memset(packed.data(), 0xff, packed.type().bytes());  // what is not written shows
+        step.inputs[i].pack(inputs_[i], packed);
         fed.views.push_back(packed.view());
       } else {
         Buffer& buffer = fed.buffers.emplace_back(input_of(step, i).dtype, step.inputs[i].layout, boxes.at(i), room);

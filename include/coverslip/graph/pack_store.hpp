@@ -4,12 +4,11 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <span>
 #include <vector>
 
-#include "coverslip/core/tensor.hpp"
+#include "coverslip/core/large.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -18,14 +17,19 @@ inline namespace v0 {
 // are then packed again while they are loaded.
 inline constexpr std::uint32_t kPackingVersion = 1;
 
-// A constant, the name of its packing, what packs it, and what that makes, where it is known before. The constant must
-// outlive the store.
+// A constant, the name of its packing, what packs it, and what that fills. The constant must outlive the store.
 struct Packing {
   const Tensor* constant;
   std::string name;
-  std::function<Tensor(const Tensor&)> pack;
-  std::optional<TensorType> made{};
+  Pack pack;
+  TensorType made;
 };
+
+inline Tensor packed(const Packing& packing) {
+  Tensor made(packing.made, allocate(packing.made.bytes()));
+  packing.pack(*packing.constant, made);
+  return made;
+}
 
 // Calls f(0) to f(n - 1), in any order, at the same time if it likes.
 using ForEach = std::function<void(std::size_t n, const std::function<void(std::size_t)>& f)>;
@@ -51,10 +55,13 @@ class PackStore {
     for (const Packing& packing : wanted)
       if (const Key key{packing.constant, packing.name}; !packed_.contains(key) && seen.insert(key).second)
         missing.push_back(&packing);
-    std::vector<std::optional<Tensor>> made(missing.size());
+    std::vector<Tensor> made = room_for(missing);
     const auto pack = [&](std::size_t i) {
-      if ((made[i] = provided(*missing[i]))) return;
-      made[i] = missing[i]->pack(*missing[i]->constant);
+      if (const Provided* bytes = provided(*missing[i])) {
+        made[i] = Tensor(missing[i]->made, bytes->data);
+        return;
+      }
+      missing[i]->pack(*missing[i]->constant, made[i]);
       if (packed_from_) packed_from_(*missing[i]->constant);
     };
     std::atomic<std::size_t> next = 0;  // in the order in which they are wanted, however `each` goes
@@ -63,7 +70,7 @@ class PackStore {
     else
       for (std::size_t i = 0; i < missing.size(); ++i) pack(i);
     for (std::size_t i = 0; i < missing.size(); ++i)
-      packed_.emplace(Key{missing[i]->constant, missing[i]->name}, std::move(*made[i]));
+      packed_.emplace(Key{missing[i]->constant, missing[i]->name}, std::move(made[i]));
   }
 
   // The result lives as long as the store.
@@ -94,13 +101,29 @@ class PackStore {
     Bytes data;
     std::size_t bytes;
   };
-  // None: to be packed.
-  std::optional<Tensor> provided(const Packing& packing) const {
+  // Null: to be packed.
+  const Provided* provided(const Packing& packing) const {
     const auto it = provided_.find({packing.constant, packing.name});
-    if (it == provided_.end() || !packing.made || packing.made->dtype != it->second.dtype ||
-        packing.made->bytes() != it->second.bytes)
-      return std::nullopt;
-    return Tensor(*packing.made, it->second.data);
+    const bool fits =
+        it != provided_.end() && packing.made.dtype == it->second.dtype && packing.made.bytes() == it->second.bytes;
+    return fits ? &it->second : nullptr;
+  }
+
+  // All in one allocation: threads that each asked the system for theirs would wait for each other.
+  std::vector<Tensor> room_for(std::span<const Packing* const> missing) const {
+    const auto bytes_of = [&](const Packing* packing) {
+      return provided(*packing) != nullptr ? 0 : aligned(packing->made.bytes());
+    };
+    std::size_t bytes = 0;
+    for (const Packing* packing : missing) bytes += bytes_of(packing);
+    const Bytes all = allocate_large(bytes);
+    std::byte* next = all.get();
+    std::vector<Tensor> room;
+    for (const Packing* packing : missing) {
+      room.emplace_back(packing->made, Bytes(all, next));
+      next += bytes_of(packing);
+    }
+    return room;
   }
 
   std::function<void(const Tensor&)> packed_from_;

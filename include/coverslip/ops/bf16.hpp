@@ -56,8 +56,7 @@ inline Form bf16_form(std::vector<OrderedPanels> all, const std::string& packing
   const TensorType type{DType::f32, {floats}};
   return {.packing = packing + ", bf16",
           .pack =
-              [all = std::move(all), type, most, fill = std::move(fill), kernels](const Tensor& weights) {
-                Tensor packed(type, allocate(type.bytes()));
+              [all = std::move(all), most, fill = std::move(fill), kernels](const Tensor& weights, Tensor& packed) {
                 std::vector<float> wide(static_cast<std::size_t>(most));
                 float* to = packed.values<float>().data();
                 for (std::size_t part = 0; part < all.size(); ++part) {
@@ -68,7 +67,6 @@ inline Form bf16_form(std::vector<OrderedPanels> all, const std::string& packing
                     to += all[part].paired().rows * panels.width;
                   }
                 }
-                return packed;
               },
           .packed = type};
 }

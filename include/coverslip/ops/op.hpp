@@ -18,10 +18,10 @@ using Constants = std::span<const Tensor* const>;  // parallel to node.inputs; n
 // How a step reads an input: in a layout or, if it is a constant, packed as the kernel wants it.
 struct Form {
   Layout layout = Layout::Planar;
-  std::string packing{};                        // names all that the packed bytes depend on beside the constant
-  std::function<Tensor(const Tensor&)> pack{};  // null: not packed
-  std::optional<TensorType> packed{};           // what pack makes; none: not known before, so no file can hold it
-  bool narrow = false;                          // f32 numbers that are held as bf16
+  std::string packing{};  // names all that the packed bytes depend on beside the constant
+  Pack pack{};            // null: not packed
+  TensorType packed{};    // what pack fills
+  bool narrow = false;    // f32 numbers that are held as bf16
 };
 
 // A box may begin and end only at multiples of `multiple` along the axis, or at the value's end.

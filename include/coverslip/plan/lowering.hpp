@@ -40,8 +40,11 @@ class Lowering {
         if (value.constant == nullptr || value.folded) continue;
         if (auto packing = packing_of(value, choice.of(n).inputs.at(i))) all.push_back(*std::move(packing));
       }
-    // The biggest first, so that the memory of those that are widened shrinks while that of the packed ones grows.
-    std::ranges::stable_sort(all, std::greater(), bytes_to_widen);
+    // The biggest first: the memory of those that are widened shrinks while that of the packed ones grows, and no thread
+    // begins with a big one when the others are done.
+    std::ranges::stable_sort(all, std::greater(), [](const Packing& packing) {
+      return std::pair(bytes_to_widen(packing), packing.constant->type().bytes());
+    });
     return all;
   }
 
@@ -86,7 +89,7 @@ class Lowering {
     if (is_new) {
       const Tensor& tensor =
           plan_.values[v].folded
-              ? *plan_.folded.emplace_back(std::make_shared<const Tensor>(packing.pack(*packing.constant)))
+              ? *plan_.folded.emplace_back(std::make_shared<const Tensor>(coverslip::packed(packing)))
               : packs_.get(packing);
       plan_.values.push_back({.type = tensor.type(), .home = Home::Constant, .constant = &tensor});
       plan_.packed_bytes += tensor.type().bytes();
@@ -94,12 +97,10 @@ class Lowering {
     return it->second;
   }
 
-  static Tensor channels_last(const Tensor& constant) {
-    Tensor to(constant.type());
+  static void channels_last(const Tensor& constant, Tensor& packed) {
     const Box whole(constant.shape());
-    View view(to.data(), to.dtype(), Layout::ChannelsLast, whole);
+    View view(packed.data(), packed.dtype(), Layout::ChannelsLast, whole);
     ops::copy_box(constant.view(), view, whole);
-    return to;
   }
 
   ValueId in_layout(ValueId v, Layout layout) {

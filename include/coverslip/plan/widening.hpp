@@ -38,13 +38,15 @@ class WideMemory {
   explicit WideMemory(const HalfKernels& kernels) : kernels_(kernels) {}
 
   // Without `pack` the widened constant itself.
-  Tensor packed(const Tensor& constant, const std::function<Tensor(const Tensor&)>& pack) {
-    if (!pack) return widened(constant, kernels_);
+  void pack(const Tensor& constant, const Pack& pack, Tensor& packed) {
+    if (!pack) {
+      widened(constant, kernels_, packed.memory());
+      return;
+    }
     Piece piece = take(TensorType{DType::f32, constant.shape()}.bytes());
-    Tensor made = pack(widened(constant, kernels_, piece.data));
+    pack(widened(constant, kernels_, piece.data), packed);
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(piece));
-    return made;
   }
 
  private:
@@ -78,7 +80,9 @@ class WideMemory {
 // long as the memory is there.
 inline Packing widened_packing(const Tensor& constant, const std::optional<Packing>& of_wide, WideMemory& memory) {
   return {&constant, of_wide ? "widened, " + of_wide->name : "widened",
-          [&memory, pack = of_wide ? of_wide->pack : nullptr](const Tensor& half) { return memory.packed(half, pack); },
+          [&memory, pack = of_wide ? of_wide->pack : nullptr](const Tensor& half, Tensor& packed) {
+            memory.pack(half, pack, packed);
+          },
           of_wide ? of_wide->made : TensorType{DType::f32, constant.shape()}};
 }
 

@@ -112,13 +112,12 @@ inline Form gemm_bias_form(const Gemm& gemm, Dim width) {
   return {.packing = "gemm bias for " + std::to_string(gemm.n) + " times " +
                      std::to_string(std::bit_cast<std::uint32_t>(gemm.beta)) + ", " + to_string(panels),
           .pack =
-              [panels, beta = gemm.beta](const Tensor& c) {
-                Tensor packed({DType::f32, {panels.floats()}});
+              [panels, beta = gemm.beta](const Tensor& c, Tensor& packed) {
                 const auto from = c.values<float>();
                 const auto to = packed.values<float>();
-                for (std::size_t i = 0; i < static_cast<std::size_t>(panels.columns); ++i)
-                  to[i] = beta * from[from.size() == 1 ? 0 : i];
-                return packed;
+                const auto columns = static_cast<std::size_t>(panels.columns);
+                for (std::size_t i = 0; i < to.size(); ++i)
+                  to[i] = i < columns ? beta * from[from.size() == 1 ? 0 : i] : 0.0f;
               },
           .packed = panels.type()};
 }

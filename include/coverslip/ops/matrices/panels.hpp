@@ -16,7 +16,6 @@ struct Panels {
   Dim group_floats() const { return padded() * rows; }
   Dim floats() const { return groups * group_floats(); }
   TensorType type() const { return {DType::f32, {floats()}}; }
-  Tensor tensor() const { return Tensor(type(), allocate(type().bytes())); }  // not initialized
 
   // Where element [group][column][row] lies among the values: row o * inner_rows + i at outer[o] + i * inner.
   struct Source {
@@ -115,12 +114,10 @@ inline std::string to_string(const Panels& panels) {
 inline Form panels_form(std::string packing, const Panels& panels, FillPanel fill) {
   return {.packing = std::move(packing),
           .pack =
-              [panels, fill = std::move(fill)](const Tensor& weights) {
-                Tensor packed = panels.tensor();
+              [panels, fill = std::move(fill)](const Tensor& weights, Tensor& packed) {
                 float* to = packed.values<float>().data();
                 for (Dim panel = 0; panel < panels.groups * panels.count(); ++panel, to += panels.rows * panels.width)
                   fill(weights.values<float>().data(), 0, panel, to);
-                return packed;
               },
           .packed = panels.type()};
 }
@@ -130,10 +127,8 @@ inline Form bias_form(Panels panels) {
   panels.rows = 1;
   return {.packing = "bias, " + to_string(panels),
           .pack =
-              [panels](const Tensor& bias) {
-                Tensor packed = panels.tensor();
+              [panels](const Tensor& bias, Tensor& packed) {
                 panels.fill(bias.values<float>().data(), packed.values<float>().data(), {.group = panels.columns});
-                return packed;
               },
           .packed = panels.type()};
 }

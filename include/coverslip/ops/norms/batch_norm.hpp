@@ -58,12 +58,10 @@ inline float inverse_deviation(float variance, float epsilon) {
   return static_cast<float>(1 / std::sqrt(double{variance} + double{epsilon}));
 }
 
-inline Tensor inverse_deviations(const Tensor& variance, float epsilon) {
-  Tensor inverse(variance.type());
+inline void inverse_deviations(const Tensor& variance, float epsilon, Tensor& inverse) {
   const auto from = variance.values<float>();
   const auto to = inverse.values<float>();
   for (std::size_t c = 0; c < to.size(); ++c) to[c] = inverse_deviation(from[c], epsilon);
-  return inverse;
 }
 
 // Without `epsilon` the variance has been packed as inverse deviations.
@@ -130,7 +128,7 @@ inline std::vector<Step> plan_batch_norm(const Node& node, const Types& in, Cons
   const std::string packing = "inverse_deviation_" + std::to_string(std::bit_cast<std::uint32_t>(epsilon));
   for (Step& candidate : candidates)
     candidate.inputs[4] = {.packing = packing,
-                           .pack = [epsilon](const Tensor& var) { return inverse_deviations(var, epsilon); },
+                           .pack = [epsilon](const Tensor& var, Tensor& to) { inverse_deviations(var, epsilon, to); },
                            .packed = in[4]};
   return candidates;
 }

@@ -14,15 +14,11 @@ using RunPacked =
 
 // `floats`: of the packed weights.
 inline Form weights_form(std::string packing, Dim floats, FillWeights fill) {
-  const TensorType type{DType::f32, {floats}};
   return {.packing = std::move(packing),
-          .pack =
-              [type, fill = std::move(fill)](const Tensor& weights) {
-                Tensor packed(type, allocate(type.bytes()));
-                fill(weights.values<float>().data(), packed.values<float>().data());
-                return packed;
-              },
-          .packed = type};
+          .pack = [fill = std::move(fill)](
+                      const Tensor& weights,
+                      Tensor& packed) { fill(weights.values<float>().data(), packed.values<float>().data()); },
+          .packed = {DType::f32, {floats}}};
 }
 
 // Input 3, if the node has it.
