@@ -18,6 +18,8 @@ class Chains {
       : plan_(plan), rules_(rules), readers_(plan.values.size()), rounds_(plan.steps.size()) {
     for (const Round& round : plan.rounds) std::fill_n(rounds_.begin() + round.begin, round.end - round.begin, &round);
     for (std::size_t s = 0; s < plan.steps.size(); ++s)
+      bytes_.push_back(static_cast<double>(plan.values[made(s)].type.bytes()) / samples(s));
+    for (std::size_t s = 0; s < plan.steps.size(); ++s)
       for (const ValueId v : plan.steps[s].node.inputs)
         if (v != kNoValue) readers_[v].touch(s);
     std::vector<Stretch> stretches;
@@ -77,6 +79,8 @@ class Chains {
         if (!can_be_inner(end - 1) || !can_chain(end) || !reads_one_of(begin, end)) break;
         if (rounds_[begin] != rounds_[end]) break;
         if (keeps_small(begin, end + 1)) continue;
+        const double most = traffic(begin, end + 1) * samples(begin);  // it needs no boxes
+        if (most <= least_worth(begin, end + 1) * samples(begin) || saved[begin] + most <= saved[end + 1]) continue;
         const Chain chain = of(begin, end + 1);
         if (chain.saved <= 0 || saved[begin] + chain.saved <= saved[end + 1]) continue;
         saved[end + 1] = saved[begin] + chain.saved;
@@ -164,10 +168,8 @@ class Chains {
 
   // Whether a value is kept that the cache would hold anyway.
   bool keeps_small(std::size_t begin, std::size_t end) const {
-    for (std::size_t s = begin; s + 1 < end; ++s) {
-      const auto bytes = static_cast<double>(plan_.values[made(s)].type.bytes()) / samples(s);
-      if (kept(s, end) && bytes <= static_cast<double>(rules_.cache_bytes)) return true;
-    }
+    for (std::size_t s = begin; s + 1 < end; ++s)
+      if (kept(s, end) && bytes_[s] <= static_cast<double>(rules_.cache_bytes)) return true;
     return false;
   }
 
@@ -193,24 +195,37 @@ class Chains {
     });
   }
 
+  // Nanoseconds of a sample's steps without the chain.
+  double apart(std::size_t begin, std::size_t end) const {
+    double ns = 0;
+    for (std::size_t s = begin; s < end; ++s) ns += plan_.steps[s].step.nanoseconds / samples(s);
+    return ns;
+  }
+
+  double least_worth(std::size_t begin, std::size_t end) const { return rules_.least_share * apart(begin, end); }
+
+  // Nanoseconds of a sample that its inner values take on their way to the outer caches: no chain saves more.
+  double traffic(std::size_t begin, std::size_t end) const {
+    double ns = 0;
+    for (std::size_t s = begin; s + 1 < end; ++s)
+      if (bytes_[s] > static_cast<double>(rules_.cache_bytes))
+        ns += kept(s, end) ? bytes_[s] / rate(s + 1) : bytes_[s] * static_cast<double>(passes(s, end - 1)) / rate(s);
+    return ns;
+  }
+
   double saved(std::size_t begin, std::size_t end, const Split& split, const std::vector<Box>& middle) const {
     const auto pieces = static_cast<double>(split.pieces());
-    double before = 0, traffic = 0;
     std::size_t constants = 0;
-    for (std::size_t s = begin; s < end; ++s) {
-      before += plan_.steps[s].step.nanoseconds / samples(s);
-      const double bytes = static_cast<double>(plan_.values[made(s)].type.bytes()) / samples(s);
-      if (s + 1 < end && bytes > static_cast<double>(rules_.cache_bytes))
-        traffic += kept(s, end) ? bytes / rate(s + 1) : bytes * static_cast<double>(passes(s, end - 1)) / rate(s);
+    for (std::size_t s = begin; s < end; ++s)
       for (const ValueId in : plan_.steps[s].node.inputs)
         if (in != kNoValue && plan_.values[in].constant != nullptr) constants += plan_.values[in].type.bytes();
-    }
     const double calls = pieces * static_cast<double>(end - begin) * rules_.call_nanoseconds;
-    const double twice = std::max(0.0, work(begin, middle) * pieces - before);  // the middle may be a small piece
-    double ns = traffic - twice - calls;
+    // The middle may be a small piece.
+    const double twice = std::max(0.0, work(begin, middle) * pieces - apart(begin, end));
+    double ns = traffic(begin, end) - twice - calls;
     if (constants + held(begin, middle) > rules_.cache_bytes)
       ns -= (pieces - 1) * static_cast<double>(constants) / rules_.constant_bytes_per_nanosecond;
-    return ns > rules_.least_share * before ? ns * samples(begin) : 0;
+    return ns > least_worth(begin, end) ? ns * samples(begin) : 0;
   }
 
   // Of what a step reads or makes: nothing hides that if it only moves.
@@ -243,6 +258,7 @@ class Chains {
   CacheRules rules_;
   std::vector<Readers> readers_;      // of each value
   std::vector<const Round*> rounds_;  // of each step; null: none
+  std::vector<double> bytes_{};       // that each step makes of a sample
 };
 
 }  // namespace v0

@@ -182,9 +182,8 @@ class Choice {
     double ns = converted ? ops::convert_nanoseconds(value.type.shape) : 0;
     for (const bool as_narrow : {false, true})
       if (other_layout[as_narrow])
-        ns += ops::copy_step({as_narrow ? DType::bf16 : value.type.dtype, value.type.shape}, Layout::Planar,
-                             Layout::ChannelsLast)
-                  .nanoseconds;
+        ns += ops::copy_nanoseconds({as_narrow ? DType::bf16 : value.type.dtype, value.type.shape}, Layout::Planar,
+                                    Layout::ChannelsLast);
     return ns;
   }
 

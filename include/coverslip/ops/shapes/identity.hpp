@@ -7,15 +7,19 @@ namespace coverslip::inline v0::ops {
 
 inline void identity(const Node&, Inputs in, Outputs out) { copy_box(in[0], out[0], out[0].held()); }
 
+inline double copy_nanoseconds(const TensorType& type, Layout from, Layout to) {
+  const bool fast = from == to || same_order(type.shape) || size_of(type.dtype) == 4 || size_of(type.dtype) == 2;
+  return (fast ? 1 : kScatterSlowdown) * move_nanoseconds(2 * type.bytes());
+}
+
 // `kernels` change no bit and no predicted time.
 inline Step copy_step(const TensorType& type, Layout from, Layout to, const TransposeKernels& kernels = {}) {
   const bool same = from == to || same_order(type.shape);
-  const double pass = move_nanoseconds(2 * type.bytes());
   return {.kernel = same ? "copy" : "reorder",
           .inputs = {{from}},
           .outputs = {to},
           .cuts = any_axis(type.shape.rank()),
-          .nanoseconds = same || size_of(type.dtype) == 4 || size_of(type.dtype) == 2 ? pass : kScatterSlowdown * pass,
+          .nanoseconds = copy_nanoseconds(type, from, to),
           .same_bytes = same,
           .run = [kernels](Inputs x, Outputs y, const Box& box, std::byte*) { copy_box(x[0], y[0], box, kernels); }};
 }
