@@ -82,17 +82,24 @@ inline double matmul_tolerance(const Node& node, const Types& in) {
   return product_tolerance(MatMul(node, in[0].shape, in[1].shape).k, epilogue_of(node));
 }
 
+inline Panels::Source matmul_weights_source(const Panels& panels) {
+  return {.group = panels.rows * panels.columns, .inner = panels.columns, .inner_rows = panels.rows};
+}
+
 inline FillPanel matmul_weights(const Panels& panels) {
-  const Panels::Source source{
-      .group = panels.rows * panels.columns, .inner = panels.columns, .inner_rows = panels.rows};
-  return [panels, source](const float* weights, std::size_t, Dim panel, float* to) {
+  return [panels, source = matmul_weights_source(panels)](const float* weights, std::size_t, Dim panel, float* to) {
     panels.fill_panel(weights, panel, to, source, {});
   };
 }
 
 inline Form matmul_weights_form(const MatMul& matmul, Dim width) {
   const Panels panels{matmul.b_count(), matmul.n, matmul.k, width};
-  return panels_form("matmul, " + to_string(panels), panels, matmul_weights(panels));
+  return {.packing = "matmul, " + to_string(panels),
+          .pack =
+              [panels, source = matmul_weights_source(panels)](const Tensor& weights, Tensor& packed) {
+                panels.fill(weights.values<float>().data(), packed.values<float>().data(), source);
+              },
+          .packed = panels.type()};
 }
 
 // `bias` and `residual`: their views, or null.

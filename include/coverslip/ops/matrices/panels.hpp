@@ -25,6 +25,8 @@ struct Panels {
 
   // Writes all of `panels`. Without kernels element by element.
   void fill(const float* values, float* panels, const Source& source, const TransposeKernels& transpose = {}) const {
+    if (source.column == 1 && source.outer.size() == 1)
+      return fill_row_by_row(values + source.outer[0], panels, source);
     for (Dim panel = 0; panel < groups * count(); ++panel)
       fill_panel(values, panel, panels + panel * rows * width, source, transpose);
   }
@@ -47,6 +49,20 @@ struct Panels {
 
   float* row(float* panel, Dim outer, const Source& source, Dim inner) const {
     return panel + (outer * source.inner_rows + inner) * width;
+  }
+
+  // Of rows whose values lie side by side, in the order of memory: a row goes to all panels.
+  void fill_row_by_row(const float* values, float* panels, const Source& source) const {
+    constexpr Dim kBlock = 8;  // rows, which lie side by side in a panel
+    for (Dim group = 0; group < groups; ++group, values += source.group, panels += group_floats())
+      for (Dim begin = 0; begin < rows; begin += kBlock)
+        for (Dim first = 0; first < columns; first += width)
+          for (Dim i = begin; i < std::min(begin + kBlock, rows); ++i) {
+            const Dim n = std::min(width, columns - first);
+            float* const to = panels + first * rows + i * width;
+            std::copy_n(values + i * source.inner + first, n, to);
+            std::fill_n(to + n, width - n, 0.0f);
+          }
   }
 
   void fill_rows(const float* values, float* to, Dim n, const Source& source) const {
