@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from . import _engine
 from .errors import Errc, Error
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:  # takes longer to import than all of this
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
 Shapes = Mapping[str, Sequence[int]] | Sequence[int] | None
 
 _DTYPES = {"bool": "bool", "f32": "float32", "f16": "float16"}
 _DTYPES |= {"i8": "int8", "u8": "uint8", "i32": "int32", "i64": "int64"}
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     """An input or output of a model. A dimension that the caller chooses is None."""
 
     name: str
@@ -29,8 +29,7 @@ class Port:
     shape: tuple[int | None, ...]
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One step of the plan: what it computes, how, and what it takes."""
 
     node: str
@@ -45,8 +44,7 @@ class Step:
     """As `Model.profile` measured it, else 0."""
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(NamedTuple):
     """In bytes, known before the first run."""
 
     weights: int
@@ -62,8 +60,7 @@ class Memory:
         return self.packed + self.values + self.scratch + self.io
 
 
-@dataclass(frozen=True)
-class Verification:
+class Verification(NamedTuple):
     """How the golden case of the file went on this machine."""
 
     passed: bool
@@ -72,8 +69,7 @@ class Verification:
     tolerance: float
 
 
-@dataclass(frozen=True)
-class Cpu:
+class Cpu(NamedTuple):
     """What this machine offers: instruction sets (best first) and CPUs."""
 
     targets: tuple[str, ...]
