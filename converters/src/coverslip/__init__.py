@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from .errors import Disagreement, Errc, Error
 
 if TYPE_CHECKING:
     from .conversion import Report
+
+with contextlib.suppress(ImportError):  # converting needs no compiled engine
     from .runtime import Model, cpu, load
 
 __all__ = ["Disagreement", "Errc", "Error", "Model", "convert", "cpu", "load"]
@@ -31,7 +34,7 @@ def convert(
 
 
 def __getattr__(name: str) -> Any:
-    """Finds `load`, `cpu` and `Model` when they are asked for: converting needs no compiled engine."""
+    """Says why `load`, `cpu` and `Model` are not there."""
     if name not in ("Model", "cpu", "load"):
         raise AttributeError(f"module 'coverslip' has no attribute {name!r}")
     try:
