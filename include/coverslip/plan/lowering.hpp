@@ -40,8 +40,8 @@ class Lowering {
         if (value.constant == nullptr || value.folded) continue;
         if (auto packing = packing_of(value, choice.of(n).inputs.at(i))) all.push_back(*std::move(packing));
       }
-    // The biggest first: the memory of those that are widened shrinks while that of the packed ones grows, and no thread
-    // begins with a big one when the others are done.
+    // The biggest first: the memory of those that are widened shrinks while that of the packed ones grows, and no
+    // thread begins with a big one when the others are done.
     std::ranges::stable_sort(all, std::greater(), [](const Packing& packing) {
       return std::pair(bytes_to_widen(packing), packing.constant->type().bytes());
     });
