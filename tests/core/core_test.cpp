@@ -3,18 +3,17 @@
 #include <cmath>
 #include <limits>
 
-#include "coverslip/core/large.hpp"
 #include "support.hpp"
 using namespace coverslip;
 
-TEST_CASE("large memory is aligned, writable to its end, and refused where there is none") {
+TEST_CASE("memory is aligned, writable to its end, and refused where there is none") {
   constexpr std::size_t kMb = std::size_t{1} << 20;
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, kMb / 4 + 1, 2 * kMb - 1, 2 * kMb, 5 * kMb + 3}) {
-    const Bytes memory = allocate_large(bytes);
+    const Bytes memory = allocate(bytes);
     CHECK(reinterpret_cast<std::uintptr_t>(memory.get()) % kAlign == 0);
     std::memset(memory.get(), 1, bytes);
   }
-  CHECK_THROWS_AS(allocate_large(std::numeric_limits<std::size_t>::max() / 2), Error);
+  CHECK_THROWS_AS(allocate(std::numeric_limits<std::size_t>::max() / 2), Error);
 }
 
 TEST_CASE("every binary16 widens to what IEEE 754 says, and narrows back to itself") {

@@ -21,14 +21,14 @@ constexpr std::size_t aligned(std::size_t bytes) { return (bytes + kAlign - 1) /
 // Memory that may be shared: an allocation of ours, a mapped file, an array of the caller's.
 using Bytes = std::shared_ptr<std::byte>;
 
-// Not initialized. Throws Error(OutOfMemory).
-inline Bytes allocate(std::size_t bytes, std::size_t alignment = kAlign) {
-  const std::align_val_t align{alignment};
-  auto* data = static_cast<std::byte*>(::operator new(bytes + (bytes == 0), align, std::nothrow));
+// Aligned to kAlign, not initialized. Throws Error(OutOfMemory).
+inline Bytes allocate(std::size_t bytes) {
+  constexpr std::align_val_t kAlignment{kAlign};
+  auto* data = static_cast<std::byte*>(::operator new(bytes + (bytes == 0), kAlignment, std::nothrow));
   if (data == nullptr)
     throw Error(Errc::OutOfMemory, "memory", "the system does not give ", bytes,
                 " bytes; Options.max_memory sets a limit");
-  return Bytes(data, [align](std::byte* p) { ::operator delete(p, align); });
+  return Bytes(data, [](std::byte* p) { ::operator delete(p, kAlignment); });
 }
 
 struct TensorType {

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "coverslip/core/large.hpp"
+#include "coverslip/core/tensor.hpp"
 
 namespace coverslip {
 inline namespace v0 {
@@ -116,7 +116,7 @@ class PackStore {
     };
     std::size_t bytes = 0;
     for (const Packing* packing : missing) bytes += bytes_of(packing);
-    const Bytes all = allocate_large(bytes);
+    const Bytes all = allocate(bytes);
     std::byte* next = all.get();
     std::vector<Tensor> room;
     for (const Packing* packing : missing) {

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <numeric>
 
-#include "coverslip/core/large.hpp"
 #include "coverslip/coverslip.hpp"
 #include "coverslip/graph/pack_store.hpp"
 #include "coverslip/plan/boxes.hpp"
@@ -36,7 +35,7 @@ class Executor {
       : shared_plan_(std::move(plan)),
         plan_(*shared_plan_),
         team_(threads),
-        arena_(allocate_large(plan_.arena_bytes)),
+        arena_(allocate(plan_.arena_bytes)),
         scratch_(allocate(plan_.scratch_bytes * static_cast<std::size_t>(threads))),
         memory_(plan_.values.size(), nullptr),
         views_(plan_.values.size()),
