@@ -40,6 +40,7 @@ struct Step {
   std::vector<Form> inputs{};     // as it reads each, constants included; of an absent one it says nothing
   std::vector<Layout> outputs{};  // as it makes each
   bool narrow = false;            // it makes its first output, of f32 numbers, as bf16
+  bool bf16 = false;              // it multiplies f32 numbers rounded to bf16
   std::vector<Cut> cuts{};        // of the first output, best first; along other axes a box is whole
   std::size_t scratch_bytes = 0;  // per thread, aligned to kAlign
   double nanoseconds = 0;         // predicted, for the whole output on one core

@@ -101,7 +101,7 @@ class Choice {
   }
 
   static bool may_take(const Step& step, Values values) {
-    return values != Values::Wide || (!has_narrow(step) && step.kernel.find("_bf16") == std::string::npos);
+    return values != Values::Wide || (!has_narrow(step) && !step.bf16);
   }
 
   void start(std::optional<Layout> preferred, Values values) {

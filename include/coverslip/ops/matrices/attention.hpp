@@ -88,6 +88,7 @@ inline std::vector<Step> attention_bf16(const Types& in, const Attention& a, con
                scores = heads * rows * padded(a.keys) * (a.causal ? 0.5 : 1);
   Step step = wide;
   step.kernel += "_bf16";
+  step.bf16 = true;
   step.nanoseconds = pass_nanoseconds(in[kQuery].bytes() + in[kKey].bytes() + in[kValue].bytes()) + heads * kHead +
                      scores * (kScore + (padded(a.q.size) + padded(a.v.size)) / kRate);
   step.cuts.back().multiple = attend_bf16.queries();

@@ -207,6 +207,7 @@ inline std::vector<Step> plan_gemm(const Node& node, const Types& in, Constants 
   const Panels panels{1, gemm.n, gemm.k, product.width};
   Step step = gemm_step(node, in, gemm, product, row_bias, context.kernels);
   step.kernel += "_bf16";
+  step.bf16 = true;
   step.inputs[1] = bf16_form({{panels}}, step.inputs[1].packing, gemm_weights(gemm, panels, context.kernels.transpose),
                              context.kernels.gemm_bf16);
   step.nanoseconds = bf16_nanoseconds(static_cast<double>(gemm.m), panels, context.kernels);

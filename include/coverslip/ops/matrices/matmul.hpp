@@ -181,6 +181,7 @@ inline std::vector<Step> plan_matmul(const Node& node, const Types& in, Constant
   Step step = matmul_step(node, in, matmul, product, context.kernels);
   const Panels panels{matmul.b_count(), matmul.n, matmul.k, product.width};
   step.kernel += "_bf16";
+  step.bf16 = true;
   step.inputs[1] = bf16_form({{panels}}, step.inputs[1].packing, matmul_weights(panels), kernels);
   step.tolerance = bf16_tolerance(matmul.k, product.epilogue);
   // Of each matrix of B.

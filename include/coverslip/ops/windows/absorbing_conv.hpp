@@ -12,7 +12,7 @@ inline std::vector<Step> plan_absorbing(const Node& node, const Types& in, Const
   if (!context.bf16 || context.kernels.gemm_bf16.tiles == nullptr) return {};
   std::vector<Step> steps;
   for (Step& step : plan_conv(node, in, constants.first(4), {context.kernels, false, true})) {
-    if (!step.kernel.ends_with("_bf16")) continue;
+    if (!step.bf16) continue;
     step.inputs.resize(4);
     step.inputs.insert(step.inputs.end(), added.begin(), added.end());
     step.nanoseconds += nanoseconds;

@@ -104,6 +104,7 @@ inline void add_bf16_conv(std::vector<Step>& steps, const Node& node, const Indi
   if (abreast) fill = weights_abreast(one, std::move(fill));
   Step step = steps.front();
   step.kernel += "_bf16";
+  step.bf16 = true;
   step.inputs[1] =
       bf16_form({conv.panels}, (abreast ? "conv, two abreast, " : "conv, ") + to_string(panels) + conv.order,
                 std::move(fill), context.kernels.gemm_bf16);

@@ -256,6 +256,7 @@ inline void add_bf16_conv_transpose(std::vector<Step>& steps, const Node& node, 
   std::vector<OrderedPanels> panels;
   Step step = steps.front();
   step.kernel += "_bf16";
+  step.bf16 = true;
   step.nanoseconds = 0;
   step.scratch_bytes = 0;
   std::string name = packing_of(wide);
