@@ -350,6 +350,41 @@ TEST_CASE("Winograd's convolutions agree with the reference point by point") {
   }
 }
 
+TEST_CASE("planar convolutions of narrow values agree with the reference at all widths and numbers of channels") {
+  using Dims = std::vector<Dim>;
+  const auto with = [](Dims dilations, const char* activation) {
+    Dims pads = dilations;
+    pads.insert(pads.end(), dilations.begin(), dilations.end());
+    return Attributes{{"dilations", dilations}, {"pads", pads}, {"activation", std::string(activation)}};
+  };
+  std::vector<Case> cases;
+  for (const Dim width : {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 95, 97, 130})  // around vectors, and tiles of them
+    cases.push_back({"Conv", with({1, 2}, "Relu"), {data({1, 3, 4, width}), weights({5, 3, 3, 3}), weights({5})}});
+  for (const Dim outputs : {1, 2, 4, 6, 7, 13})  // of a tile, and of more
+    cases.push_back({"Conv", with({3}, "Sigmoid"), {data({2, 2, 21}), weights({outputs, 2, 3}), weights({outputs})}});
+  cases.push_back({"Conv",
+                   with({2, 4, 16}, "LeakyRelu"),
+                   {data({2, 5, 5, 4, 37}), weights({5, 5, 3, 3, 3}), weights({5}), data({2, 5, 5, 4, 37})}});
+  cases.push_back({"Conv", {{"strides", Dims{3, 2, 1}}}, {data({1, 4, 6, 7, 19}), weights({6, 4, 2, 3, 4})}});
+  for (const Case& c : cases) {
+    const Sample narrow(*find_op("Conv"), c, true), wide(*find_op("Conv"), c);
+    const std::vector<Tensor> want = narrow.references();
+    const auto windows = ops::conv_windows(narrow.node(), narrow.types());
+    for (const KernelTable* kernels : supported_kernels()) {
+      if (!kernels->planar_conv_f32.narrow) continue;
+      std::vector<Step> steps{wide.candidates(*kernels).front()};
+      ops::add_planar_convs(steps, narrow.node(), narrow.types(), narrow.output().shape, windows,
+                            {.kernels = *kernels, .bf16 = true});
+      std::erase_if(steps, [](const Step& step) { return !has_narrow(step); });
+      CHECK(steps.size() == std::size(kNarrowWays));
+      for (const Step& step : steps) {
+        INFO(std::string(kernels->name) << ": " << describe(c) << " to " << to_string(narrow.output_of(step).dtype));
+        check_step(narrow, step, want);
+      }
+    }
+  }
+}
+
 TEST_CASE("every group has such a test") { CHECK(kGroups.size() == 8); }
 
 TEST_CASE("every operator has cases, and its record is complete") {

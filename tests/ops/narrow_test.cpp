@@ -28,6 +28,7 @@ TEST_CASE("kernels of narrow values read them, make them, or both") {
   check_ways({"LayerNormalization", {}, {data({2, 9, 64}), weights({64}), weights({64})}}, "layer_norm", {0}, false);
   check_ways({"Conv", depthwise, {data({1, 32, 7, 7}), weights({32, 1, 3, 3})}}, "conv_depthwise", {0}, false);
   check_ways({"Conv", {}, {data({1, 32, 7, 7}), weights({32, 32, 3, 3})}}, "conv_indirect_bf16", {0}, true);
+  check_ways({"Conv", {}, {data({1, 5, 7, 20}), weights({6, 5, 3, 3})}}, "conv_planar", {0}, false);
   check_ways({"coverslip.JoinedConv",
               {},
               {data({1, 20, 7, 7}), weights({32, 32, 3, 3}), absent(), absent(), data({1, 12, 7, 7})}},

@@ -60,12 +60,12 @@ Graph network_of_large_maps() {
   return g;
 }
 
-// Few channels and many places, as in a MeshNet.
-Graph network_of_five_channels() {
+// Few channels and many places, as in a MeshNet. A dilation of 0: one tap.
+Graph network_of_five_channels(const Shape& x, std::initializer_list<Dim> dilations) {
   Graph g;
-  ValueId v = g.input({DType::f32, {1, 1, 128, 128, 128}});
+  ValueId v = g.input({DType::f32, x});
   Dim channels = 1;
-  for (const Dim dilation : {1, 2, 4, 2, 1, 0}) {  // 0: the last one, of one tap
+  for (const Dim dilation : dilations) {
     const Dim next = dilation > 0 ? 5 : 3, taps = dilation > 0 ? 3 : 1;
     const ValueId w = g.constant(weights({next, channels, taps, taps, taps}));
     v = g.append(
@@ -156,13 +156,43 @@ TEST_CASE("values beyond the caches stay bfloat16 between steps, with the same b
 }
 
 TEST_CASE("asking for bfloat16 changes nothing where it would bring little") {
-  const Model model(network_of_five_channels());
+  const Model model(network_of_five_channels({1, 1, 64, 64, 64}, {2, 4, 2, 0}));
   for (const KernelTable* kernels : supported_kernels()) {
     if (!has_bf16(*kernels)) continue;
     CAPTURE(kernels->name);
     const auto target = static_cast<Target>(std::ranges::find(kTargetNames, kernels->name) - std::begin(kTargetNames));
     CHECK(Session(model, {.precision = Precision::Bfloat16, .target = target}).describe().find("bf16") ==
           std::string::npos);
+  }
+}
+
+TEST_CASE("large values of few channels stay bfloat16, in half the memory, though products are in float32") {
+  const TensorType map{DType::f32, {1, 1, 56, 122, 125}};
+  const Model model(network_of_five_channels(map.shape, {1, 2, 4, 2, 1, 0}));
+  const Tensor x = waves(map);
+  for (const KernelTable* kernels : supported_kernels()) {
+    if (!has_bf16(*kernels)) continue;
+    CAPTURE(std::string(kernels->name));
+    const auto target = static_cast<Target>(std::ranges::find(kTargetNames, kernels->name) - std::begin(kTargetNames));
+    const Options options{.threads = 1, .precision = Precision::Bfloat16, .target = target};
+    Session session(model, options), wide(model, {.threads = 1, .target = target});
+    CHECK(session.describe().find("bf16 1x5x56x122x125") != std::string::npos);
+    CHECK(session.describe().find("f32 1x5x56x122x125") == std::string::npos);
+    CHECK(session.describe().find("_bf16") == std::string::npos);
+    CHECK(session.memory().values <= wide.memory().values / 2 + 2 * kAlign);
+    const Tensor y = session.run(x), exact = wide.run(x);
+    double largest = 0, apart = 0;
+    for (std::size_t i = 0; i < y.values<float>().size(); ++i) {
+      largest = std::max(largest, std::abs(double{exact.values<float>()[i]}));
+      apart = std::max(apart, std::abs(double{y.values<float>()[i]} - double{exact.values<float>()[i]}));
+    }
+    CHECK(apart > 0);
+    CHECK(apart < largest / 16);
+    Options other = options;
+    other.threads = 3;
+    CHECK(same_bits(Session(model, other).run(x), y));
+    other.max_memory = session.memory().peak() * 3 / 4;
+    CHECK(same_bits(Session(model, other).run(x), y));
   }
 }
 

@@ -47,7 +47,7 @@ HWY_NOINLINE void PixelTile(const PlanarConvF32& conv, const TileEnd& end, size_
   const size_t rest = conv.channels - kLast;
 #pragma GCC unroll 16
   for (size_t m = 0; m < kPixels; ++m) {
-    float* y = conv.y + (i + m) * conv.y_stride;
+    float* y = static_cast<float*>(conv.y) + (i + m) * conv.y_stride;
 #pragma GCC unroll 16
     for (size_t v = 0; v < kVectors; ++v) sum[m][v] = AtMost(most, AtLeast(least, sum[m][v]));
 #pragma GCC unroll 16
@@ -78,7 +78,8 @@ inline void PlanarToChannelsLast(const PlanarConvF32& conv) {
   const TileEnd end = TileEndOf(conv.epilogue);
   PixelVectors(conv, end, std::make_index_sequence<kTileVectors>());
   if (end.after.activation == Activation::None) return;
-  ActivateSums(conv.y, conv.elements, static_cast<ptrdiff_t>(conv.y_stride), conv.channels, end.after);
+  ActivateSums(static_cast<float*>(conv.y), conv.elements, static_cast<ptrdiff_t>(conv.y_stride), conv.channels,
+               end.after);
 }
 
 // Whole vectors are loaded only where elements that are wanted follow them.

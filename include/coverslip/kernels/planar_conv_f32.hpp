@@ -23,18 +23,20 @@ struct PlanarConvF32 {
   std::size_t taps;      // of a row
   const float* weights;  // [taps][channels]
   const float* bias;     // may be null
-  const float* init;     // may be null, and the same memory as y
+  const void* init;      // may be null, and the same memory as y
   std::size_t init_stride;
-  float* y;
+  void* y;
+  bool y_bf16;                     // else f32; init is as y
   std::size_t y_stride;            // from one channel to the next
   std::size_t channels, elements;  // rows may be read up to `elements` rounded up to whole vectors
-  const float* const* ahead;       // cache lines that will be used next
+  const void* const* ahead;        // cache lines that will be used next
   std::size_t ahead_count;
   Epilogue epilogue;
 };
 
 struct PlanarConvF32Kernels {
   std::size_t channels;  // of an output, that are computed together at most
+  bool narrow;           // whether y may be bf16
   void (*run)(const PlanarConvF32&);
 };
 

@@ -11,7 +11,8 @@ inline namespace v0 {
 
 // Least predicted time of all steps, reorders and conversions together, by coordinate descent from some starts: each
 // node's fastest candidate, all channels-last, all planar; where values may be narrow, also each of these with narrow
-// ones, and all in f32, of which those stretches are taken that are cheaper or little dearer. Sees neither threads nor
+// ones, and all in f32, of which those stretches are taken that are cheaper or little dearer. What makes large values
+// narrow stays where it is no dearer, and multiplies in f32 where that is little dearer. Sees neither threads nor
 // slabs: they must change no bit. Deterministic; of equals the first. Packing costs nothing, it happens once. What is
 // not chosen is let go, so that packed weights find its memory.
 class Choice {
@@ -26,7 +27,8 @@ class Choice {
     descend_from_all(Values::Any);
     if (can_be_narrow()) {
       descend_from_all(Values::Narrow);
-      take_stretches(best_in_f32());
+      if (has_large()) take_stretches(best_of(Values::Exact));
+      take_stretches(best_of(Values::Wide));
     }
     for (std::size_t n = 0; n < nodes.size(); ++n) {
       std::vector<Step> chosen;
@@ -43,7 +45,8 @@ class Choice {
   };
 
   static constexpr double kNone = std::numeric_limits<double>::infinity();
-  enum class Values : std::uint8_t { Any, Narrow, Wide };  // of what a descent begins with; wide: all of it, in f32
+  // What a descent begins with, or, exact or wide, all that it may take: products in f32; and no narrow values, either.
+  enum class Values : std::uint8_t { Any, Narrow, Exact, Wide };
 
   static double own(const Step& step) {  // a view usually costs nothing
     constexpr double kViewShare = 0.1;
@@ -54,6 +57,15 @@ class Choice {
     return std::ranges::any_of(nodes_, [](const OpenNode& node) {
       return std::ranges::any_of(node.candidates, [](const Step& step) { return step.narrow; });
     });
+  }
+
+  // So that caches do not hold it, and the peak of memory may well be where it lives.
+  bool is_large(ValueId v) const {
+    constexpr std::size_t kLarge = 16 << 20;
+    return plan_.values[v].type.bytes() > kLarge;
+  }
+  bool has_large() const {
+    return std::ranges::any_of(nodes_, [&](const OpenNode& node) { return is_large(node.node.outputs[0]); });
   }
 
   void descend_from_all(Values values) {
@@ -72,26 +84,30 @@ class Choice {
   }
 
   // Leaves the best one as it is.
-  std::vector<std::size_t> best_in_f32() {
+  std::vector<std::size_t> best_of(Values values) {
     const std::vector<std::size_t> before = best_;
     const double before_ns = std::exchange(best_ns_, kNone);
-    descend_from_all(Values::Wide);
+    descend_from_all(values);
     best_ns_ = before_ns;
     return std::exchange(best_, before);
   }
 
-  // Nodes behind each other as they are in f32, where bf16 does not bring more than predictions may be wrong by. One at
-  // a time would not do: each alone would need conversions.
-  void take_stretches(const std::vector<std::size_t>& wide) {
+  // Nodes behind each other as they are in `other`, which rounds less, where what is chosen does not bring more than
+  // predictions may be wrong by. One at a time would not do: each alone would need conversions. Where large values
+  // would not be narrow any more, `other` must be cheaper.
+  void take_stretches(const std::vector<std::size_t>& other) {
     constexpr double kSure = 0.2;  // of the stretch
     for (std::size_t begin = 0, end = 0; begin < nodes_.size(); begin = end + 1) {
       chosen_ = best_;
       double ns = 0;
-      for (end = begin; end < nodes_.size() && best_[end] != wide[end]; ++end) {
-        chosen_[end] = wide[end];
+      bool halves = false;
+      for (end = begin; end < nodes_.size() && best_[end] != other[end]; ++end) {
+        const bool narrow = now(end).narrow;
+        chosen_[end] = other[end];
+        halves |= narrow && !now(end).narrow && is_large(nodes_[end].node.outputs[0]);
         ns += own(now(end));
       }
-      if (end > begin) keep_if_below(best_ns_ + kSure * ns);
+      if (end > begin) keep_if_below(best_ns_ + (halves ? 0 : kSure * ns));
     }
   }
 
@@ -101,7 +117,8 @@ class Choice {
   }
 
   static bool may_take(const Step& step, Values values) {
-    return values != Values::Wide || (!has_narrow(step) && !step.bf16);
+    if (values == Values::Wide && has_narrow(step)) return false;
+    return !step.bf16 || (values != Values::Exact && values != Values::Wide);
   }
 
   void start(std::optional<Layout> preferred, Values values) {

@@ -197,7 +197,7 @@ inline std::vector<Step> plan_conv(const Node& node, const Types& in, Constants 
         steps, node, conv, y, [taps = conv.taps()](const Panels& panels) { return conv_source(panels, taps); },
         context);
     if (conv.depthwise) add_narrow_depthwise(steps, in, conv, y, fill, conv_tolerance(node, in), context);
-    add_planar_convs(steps, node, in, y, windows, context.kernels);
+    add_planar_convs(steps, node, in, y, windows, context);
     add_few_outputs(steps, node, in, y, windows, context);
     if (context.winograd) add_winograd(steps, node, in, y, windows, context.kernels);
     for (Step& each : steps) each.needed = conv_needed(node, in);

@@ -23,6 +23,7 @@ class PlanarConv {
         outputs_(w[0]),
         kernel_(kernels.planar_conv_f32),
         last_kernel_(kernels.from_planar_f32),
+        half_(kernels.half),
         epilogue_(epilogue) {
     for (std::size_t i = 0; i < windows.size(); ++i) axes_[i + kAxes - windows.size()] = {windows[i], x[i + 2], i + 2};
     const Axis& along = axes_[kAlong];
@@ -46,7 +47,7 @@ class PlanarConv {
   std::size_t scratch_bytes() const {
     return aligned(static_cast<std::size_t>(axes_[kSlices].taps * slab_rows_ * channels_ * row_floats_) *
                    sizeof(float)) +
-           static_cast<std::size_t>(window_rows()) * sizeof(PlanarRow) + kMostAhead * sizeof(float*);
+           static_cast<std::size_t>(window_rows()) * sizeof(PlanarRow) + kMostAhead * sizeof(void*);
   }
   // Output channels are computed in tiles of nearly the same size, or in panels.
   Dim most() const { return static_cast<Dim>(planar() ? kernel_.channels : last_kernel_.columns); }
@@ -75,7 +76,7 @@ class PlanarConv {
             }
   }
 
-  // `bias` and `init` may be null.
+  // `bias` and `init` may be null. `x` may be narrow, and `y` with `init`, which is then as `y` is.
   void run(const View& x, const float* weights, const float* bias, const View* init, View& y, const Box& box,
            std::byte* scratch) const {
     Job job(*this, x, weights, bias, init, y, scratch);
@@ -91,7 +92,8 @@ class PlanarConv {
 
  private:
   static constexpr std::size_t kSlices = 0, kRows = 1, kAlong = 2, kAxes = 3;
-  static constexpr Dim kWindowFloats = 8 << 10, kSlabFloats = 256 << 10, kLeastVectors = 5, kLeastRows = 8, kLine = 16;
+  static constexpr Dim kWindowFloats = 8 << 10, kSlabFloats = 256 << 10, kLeastVectors = 5, kLeastRows = 8, kLine = 16,
+                       kLineBytes = kLine * sizeof(float);
   static constexpr std::size_t kMostAhead = 512;
 
   struct Axis : Window {
@@ -134,9 +136,9 @@ class PlanarConv {
           weights_(weights),
           bias_(bias),
           slab_(reinterpret_cast<float*>(scratch)) {
-      ahead_ = reinterpret_cast<const float**>(scratch + conv.scratch_bytes()) - kMostAhead;
+      ahead_ = reinterpret_cast<const void**>(scratch + conv.scratch_bytes()) - kMostAhead;
       list_ = reinterpret_cast<PlanarRow*>(ahead_) - conv.window_rows();
-      if (x.shape().elements() > 0) first_x_ = x.as<float>(x.origin());
+      if (x.shape().elements() > 0) first_x_ = x.at(x.origin());
     }
 
     // Outputs of one class of slices. The window moves from slice to slice, and in each from row to row; what it reads
@@ -168,6 +170,8 @@ class PlanarConv {
     }
 
    private:
+    static Dim size_of(const View& view) { return static_cast<Dim>(v0::size_of(view.dtype())); }
+
     float* copy(Dim slot, Dim row, Dim channel) const {
       return slab_ + ((slot * conv_.slab_rows_ + row) * conv_.channels_ + channel) * conv_.row_floats_;
     }
@@ -199,13 +203,18 @@ class PlanarConv {
       const Axis& window = conv_.axes_[kAlong];
       const Dim from = std::clamp(window.place(along.begin, 0), Dim{0}, window.inputs);
       const Dim end = std::clamp(window.place(along.end - 1, window.taps - 1) + 1, from, window.inputs);
-      const auto add = [&](const float* at, Dim floats) {
-        for (Dim i = 0; i < floats && lines_ < kMostAhead; i += kLine) ahead_[lines_++] = at + i;
+      const Dim x_size = size_of(x_), y_size = size_of(y_);
+      const auto add = [&](const std::byte* at, Dim bytes) {
+        const auto lines = static_cast<std::size_t>((bytes + kLineBytes - 1) / kLineBytes);
+        const std::size_t last = std::min(lines_ + lines, kMostAhead);
+        for (std::size_t i = lines_; i < last; ++i, at += kLineBytes) ahead_[i] = at;
+        lines_ = last;
       };
-      for_each_row(slices, rows,
-                   [&](Dim offset, Dim, Dim, Dim) { add(first_x_ + (offset + window.offset(x_, from)), end - from); });
-      const float* y = y_.as<float>(place(slice, row));
-      for (Dim k = 0; k < conv_.outputs_; ++k) add(y + k * y_.strides()[1], along.extent());
+      for_each_row(slices, rows, [&](Dim offset, Dim, Dim, Dim) {
+        add(first_x_ + (offset + window.offset(x_, from)) * x_size, (end - from) * x_size);
+      });
+      const std::byte* y = y_.at(place(slice, row));
+      for (Dim k = 0; k < conv_.outputs_; ++k) add(y + k * y_.strides()[1] * y_size, along.extent() * y_size);
     }
 
     // What the outputs `along` read of a row, with zeros for the padding; one phase of the stride after the other.
@@ -214,17 +223,22 @@ class PlanarConv {
       const Dim stride = window.stride, end = window.place(along.end - 1, window.taps - 1) + 1;
       for (Dim phase = 0; phase < stride; ++phase, to += conv_.phase_) {
         const Dim from = window.place(along.begin, 0) + phase;
-        const auto before = [&](Dim at) { return at <= from ? 0 : (at - from + stride - 1) / stride; };
+        const auto before = [&](Dim at) {
+          return at <= from ? 0 : stride == 1 ? at - from : (at - from + stride - 1) / stride;
+        };
         const Dim begin = std::min(before(0), conv_.phase_);
         const Dim held = std::clamp(before(std::min(window.inputs, end)), begin, conv_.phase_);
         std::fill(to, to + begin, 0.0f);
         if (held > begin) {
-          const float* source = first_x_ + (offset + window.offset(x_, from + begin * stride));
-          if (stride == 1)
-            std::copy_n(source, held - begin, to + begin);
+          const std::byte* bytes = first_x_ + (offset + window.offset(x_, from + begin * stride)) * size_of(x_);
+          const auto* source = reinterpret_cast<const float*>(bytes);
+          const auto count = static_cast<std::size_t>(held - begin);
+          if (x_.dtype() == DType::bf16)
+            conv_.half_.widen_bf16(bytes, to + begin, count);
+          else if (stride == 1)
+            std::copy_n(source, count, to + begin);
           else
-            conv_.last_kernel_.every(source, static_cast<std::size_t>(stride), static_cast<std::size_t>(held - begin),
-                                     to + begin);
+            conv_.last_kernel_.every(source, static_cast<std::size_t>(stride), count, to + begin);
         }
         std::fill(to + held, to + conv_.phase_, 0.0f);
       }
@@ -260,6 +274,7 @@ class PlanarConv {
                          .init = nullptr,
                          .init_stride = init_ != nullptr ? static_cast<std::size_t>(init_->strides()[1]) : 0,
                          .y = nullptr,
+                         .y_bf16 = y_.dtype() == DType::bf16,
                          .y_stride = static_cast<std::size_t>(y_.strides()[conv_.planar() ? 1 : at.rank() - 1]),
                          .channels = 0,
                          .elements = static_cast<std::size_t>(along.extent()),
@@ -272,8 +287,8 @@ class PlanarConv {
         work.channels = static_cast<std::size_t>(conv_.tile_begin(tile + 1) - k);
         work.weights = weights_ + k * conv_.window_rows() * taps;
         if (bias_ != nullptr) work.bias = bias_ + k;
-        if (init_ != nullptr) work.init = init_->as<float>(at);
-        work.y = y_.as<float>(at);
+        if (init_ != nullptr) work.init = init_->at(at);
+        work.y = y_.at(at);
         const std::size_t from = lines_ * static_cast<std::size_t>(tile) / tiles,
                           end = lines_ * static_cast<std::size_t>(tile + 1) / tiles;
         work.ahead = ahead_ + from;
@@ -287,7 +302,8 @@ class PlanarConv {
     const View& x_;
     View& y_;
     const View* init_;
-    const float *weights_, *bias_, *first_x_ = nullptr;
+    const float *weights_, *bias_;
+    const std::byte* first_x_ = nullptr;
     float* slab_;                // [taps of slices][rows][channels] rows
     PlanarRow* list_ = nullptr;  // of one window
     struct Listed {
@@ -295,7 +311,7 @@ class PlanarConv {
       Range held{};             // rows of the window that are not padding
       std::size_t count = 0;
     } listed_{};
-    const float** ahead_ = nullptr;        // lines of memory that will be used next
+    const void** ahead_ = nullptr;         // lines of memory that will be used next
     std::size_t lines_ = 0;                // that `ahead_` lists
     Dim first_slice_ = 0, first_row_ = 0;  // of the windows of this class
   };
@@ -305,6 +321,7 @@ class PlanarConv {
   Dim channels_, outputs_;
   PlanarConvF32Kernels kernel_;
   FromPlanarF32Kernels last_kernel_;
+  HalfKernels half_;
   Epilogue epilogue_;
   Dim block_ = 1, phase_ = 1, row_floats_ = 1;  // outputs of a row that are computed together; floats of a copied row
   Dim block_rows_ = 1, slab_rows_ = 1;          // rows that are computed together, and that they read
@@ -314,7 +331,8 @@ class PlanarConv {
 // Those that pay: planar where there are few channels, channels-last for the few channels of a picture. `steps`: other
 // candidates of the node.
 inline void add_planar_convs(std::vector<Step>& steps, const Node& node, const Types& in, const Shape& y,
-                             std::span<const Window> windows, const KernelTable& kernels) {
+                             std::span<const Window> windows, const PlanContext& context) {
+  const KernelTable& kernels = context.kernels;
   constexpr Dim kMostChannels = 32, kMostOfPicture = 4, kMostStride = 4;
   constexpr std::size_t kMostScratch = 4 << 20;
   const Shape &x = in[0].shape, &w = in[1].shape;
@@ -339,14 +357,22 @@ inline void add_planar_convs(std::vector<Step>& steps, const Node& node, const T
     for (std::size_t axis = 2; axis + 1 < y.rank(); ++axis) step.cuts.push_back({axis});
     if (y.rank() > 3) std::swap(step.cuts[0], step.cuts[1]);
     step.scratch_bytes = conv.scratch_bytes();
-    const std::size_t bytes = in[0].bytes() + in[1].bytes() + TensorType{DType::f32, y}.bytes();
-    step.nanoseconds = pass_nanoseconds(bytes) * (planar ? 3 : 0.75) +
-                       step.multiply_adds * conv.slowdown(kernels) / multiply_adds_per_nanosecond(kernels);
+    const auto nanoseconds = [&](std::size_t bytes_in, std::size_t bytes_out) {
+      return pass_nanoseconds(bytes_in + in[1].bytes() + bytes_out) * (planar ? 3 : 0.75) +
+             step.multiply_adds * conv.slowdown(kernels) / multiply_adds_per_nanosecond(kernels);
+    };
+    const std::size_t bytes_in = in[0].bytes(), bytes_out = TensorType{DType::f32, y}.bytes();
+    step.nanoseconds = nanoseconds(bytes_in, bytes_out);
     step.run = run_with_packed(
         [conv](Inputs from, Outputs to, const float* weights, const float* bias, const Box& box, std::byte* scratch) {
           conv.run(from[0], weights, bias, residual_of(from), to[0], box, scratch);
         });
-    steps.push_back(std::move(step));
+    steps.push_back(step);
+    if (!context.bf16 || !kernels.planar_conv_f32.narrow || !planar || windows.back().stride != 1) continue;
+    for (const auto& [from, to] : kNarrowWays) {
+      Step& narrow = steps.emplace_back(with_narrow(step, from, to));
+      narrow.nanoseconds = nanoseconds(bytes_in / (from ? 2 : 1), bytes_out / (to ? 2 : 1));
+    }
   }
 }
 
