@@ -1,5 +1,5 @@
-// The functions of one number, as functions of a vector and of a row, once per target; where they are rounded twice, all
-// targets give the same bits.
+// The functions of one number, as functions of a vector and of a row, once per target; where they are rounded twice,
+// all targets give the same bits.
 #if defined(COVERSLIP_KERNELS_EPILOGUE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COVERSLIP_KERNELS_EPILOGUE_INL_H_
 #undef COVERSLIP_KERNELS_EPILOGUE_INL_H_
@@ -28,8 +28,8 @@ HWY_INLINE V Mish(D d, V x) {
   return hn::Mul(x, hn::Div(p, hn::Add(p, hn::IfThenElse(negative, two, hn::Add(square, square)))));
 }
 
-// x times the normal distribution, within 2^-22 |x|: 1/2 + t P(t^2) / Q(t^2), where t is x but for tails, which end at 0
-// and 1. Our own least-maximum fit.
+// x times the normal distribution, within 2^-22 |x|: 1/2 + t P(t^2) / Q(t^2), where t is x but for tails, which end at
+// 0 and 1. Our own least-maximum fit.
 template <class Rounding, class D, class V = hn::Vec<D>>
 HWY_INLINE V Gelu(D d, V x) {
   constexpr float kEnd = 5.3325f;

@@ -32,8 +32,8 @@ HWY_INLINE V AtMost(V bound, V x) {
 #endif
 }
 
-// How a b + c is rounded: twice, which gives the same bits on every target, or as the target does it best, for functions
-// of sums of products, whose bits are the target's own anyway.
+// How a b + c is rounded: twice, which gives the same bits on every target, or as the target does it best, for
+// functions of sums of products, whose bits are the target's own anyway.
 struct RoundedTwice {
   template <class V>
   static HWY_INLINE V MulAdd(V a, V b, V c) {

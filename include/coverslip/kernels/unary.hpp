@@ -6,8 +6,8 @@
 namespace coverslip {
 inline namespace v0 {
 
-// x and y may be the same array. activate gives the same bits on every target; activate_sums is what kernels do to their
-// sums of products, rounded as the target does it best.
+// x and y may be the same array. activate gives the same bits on every target; activate_sums is what kernels do to
+// their sums of products, rounded as the target does it best.
 struct UnaryKernels {
   void (*activate)(const float* x, float* y, const Rows& rows, const Epilogue& epilogue);
   void (*activate_sums)(const float* x, float* y, const Rows& rows, const Epilogue& epilogue);
