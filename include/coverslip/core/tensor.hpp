@@ -2,7 +2,6 @@
 #pragma once
 #include <cassert>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <new>
 #include <span>
@@ -173,9 +172,6 @@ class Tensor {
   TensorType type_;
   Bytes data_;
 };
-
-// Packs a constant: writes all of `packed`, whose memory is not initialized.
-using Pack = std::function<void(const Tensor& constant, Tensor& packed)>;
 
 }  // namespace v0
 }  // namespace coverslip

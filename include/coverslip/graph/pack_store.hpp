@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "coverslip/core/tensor.hpp"
+#include "coverslip/core/pack.hpp"
 
 namespace coverslip {
 inline namespace v0 {

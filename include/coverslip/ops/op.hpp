@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 
+#include "coverslip/core/pack.hpp"
 #include "coverslip/graph/graph.hpp"
 #include "coverslip/kernels/table.hpp"
 #include "coverslip/ops/case.hpp"
