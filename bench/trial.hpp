@@ -147,7 +147,8 @@ class Trial {
     Tensor numbers = value.constant == nullptr || value.constant->data() == nullptr ? some_numbers(value.type)
                                                                                     : Tensor(*value.constant);
     if (form.pack) {
-      const Tensor& packed = packed_.emplace_back(form.pack(numbers));
+      Tensor& packed = packed_.emplace_back(form.packed, allocate(form.packed.bytes()));
+      form.pack(numbers, packed);
       memory_ += packed.type().bytes();
       return packed.view();
     }
