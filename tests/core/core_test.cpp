@@ -1,19 +1,18 @@
 // Types, shapes, views and the 16-bit floats.
 #include <bit>
 #include <cmath>
-#include <limits>
+#include <cstring>
 
 #include "support.hpp"
 using namespace coverslip;
 
-TEST_CASE("memory is aligned, writable to its end, and refused where there is none") {
+TEST_CASE("memory is aligned, and writable to its end") {
   constexpr std::size_t kMb = std::size_t{1} << 20;
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, kMb / 4 + 1, 2 * kMb - 1, 2 * kMb, 5 * kMb + 3}) {
     const Bytes memory = allocate(bytes);
     CHECK(reinterpret_cast<std::uintptr_t>(memory.get()) % kAlign == 0);
     std::memset(memory.get(), 1, bytes);
   }
-  CHECK_THROWS_AS(allocate(std::numeric_limits<std::size_t>::max() / 2), Error);
 }
 
 TEST_CASE("every binary16 widens to what IEEE 754 says, and narrows back to itself") {
