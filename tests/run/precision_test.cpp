@@ -83,6 +83,21 @@ Tensor waves(const TensorType& type = kMap) {
   return t;
 }
 
+struct Difference {
+  double largest = 0, apart = 0;  // number of `exact`, and distance from it
+};
+
+Difference difference(const Tensor& y, const Tensor& exact) {
+  const auto got = y.values<float>(), want = exact.values<float>();
+  REQUIRE(got.size() == want.size());
+  Difference most;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    most.largest = std::max(most.largest, std::abs(double{want[i]}));
+    most.apart = std::max(most.apart, std::abs(double{got[i]} - double{want[i]}));
+  }
+  return most;
+}
+
 }  // namespace
 
 TEST_CASE("bfloat16 is exact enough, the same for any threads and memory, and said") {
@@ -99,11 +114,7 @@ TEST_CASE("bfloat16 is exact enough, the same for any threads and memory, and sa
     CHECK(session.describe().find("_bf16") != std::string::npos);
     CHECK(session.describe().find("precision: bfloat16") != std::string::npos);
     const Tensor y = session.run(x), exact = Session(model, {.threads = 1, .target = target}).run(x);
-    float largest = 0, apart = 0;
-    for (std::size_t i = 0; i < 7; ++i) {
-      largest = std::max(largest, std::abs(exact.values<float>()[i]));
-      apart = std::max(apart, std::abs(y.values<float>()[i] - exact.values<float>()[i]));
-    }
+    const auto [largest, apart] = difference(y, exact);
     CHECK(apart > 0);
     CHECK(apart < largest / 16);
     Options more = options;
@@ -131,11 +142,7 @@ TEST_CASE("values beyond the caches stay bfloat16 between steps, with the same b
     CHECK(wide.describe().find("bf16 ") == std::string::npos);
     const Tensor y = session.run(x), exact = wide.run(x);
     REQUIRE(y.type() == exact.type());
-    double largest = 0, apart = 0;
-    for (std::size_t i = 0; i < y.values<float>().size(); ++i) {
-      largest = std::max(largest, std::abs(double{exact.values<float>()[i]}));
-      apart = std::max(apart, std::abs(double{y.values<float>()[i]} - double{exact.values<float>()[i]}));
-    }
+    const auto [largest, apart] = difference(y, exact);
     CHECK((apart > 0 || !narrow));
     CHECK(apart < largest / 16);
     for (const int threads : {2, 3, 16}) {
@@ -181,11 +188,7 @@ TEST_CASE("large values of few channels stay bfloat16, in half the memory, thoug
     CHECK(session.describe().find("_bf16") == std::string::npos);
     CHECK(session.memory().values <= wide.memory().values / 2 + 2 * kAlign);
     const Tensor y = session.run(x), exact = wide.run(x);
-    double largest = 0, apart = 0;
-    for (std::size_t i = 0; i < y.values<float>().size(); ++i) {
-      largest = std::max(largest, std::abs(double{exact.values<float>()[i]}));
-      apart = std::max(apart, std::abs(double{y.values<float>()[i]} - double{exact.values<float>()[i]}));
-    }
+    const auto [largest, apart] = difference(y, exact);
     CHECK(apart > 0);
     CHECK(apart < largest / 16);
     Options other = options;
