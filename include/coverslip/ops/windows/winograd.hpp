@@ -188,7 +188,7 @@ class WinogradConv {
   // Tiles in groups of nearly the same size.
   struct Group {
     Group(Dim n, Dim rows) : tiles(n), groups((n + rows - 1) / rows), each(n / groups), small(groups - n % groups) {}
-    // Calls each(group, row, tile) for all tiles from `spot` on.
+    // Calls f(group, row, tile) for all tiles from `spot` on.
     template <class F>
     void for_each(const F& f, const Tiles& all, Spot spot) const {
       for (Dim g = 0; g < groups; ++g)
